@@ -1,0 +1,53 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigError, env, readEnv } from "./env.ts";
+
+describe("readEnv", () => {
+  it("reads typed values and falls back to defaults", () => {
+    const values = readEnv(
+      {
+        port: env.port("PORT"),
+        pool: env.integer("POOL", { default: 10, min: 1 }),
+        reveal: env.boolean("REVEAL", { default: false }),
+        brokers: env.list("BROKERS"),
+        ratio: env.ratio("RATIO", { default: 1 }),
+        endpoint: env.optional(env.url("ENDPOINT")),
+      },
+      { PORT: "8080", BROKERS: "a:1, b:2", REVEAL: "TRUE" },
+    );
+    expect(values).toEqual({
+      port: 8080,
+      pool: 10,
+      reveal: true,
+      brokers: ["a:1", "b:2"],
+      ratio: 1,
+      endpoint: undefined,
+    });
+  });
+
+  it("names every fault at once and repeats no value", () => {
+    const read = () =>
+      readEnv(
+        { url: env.url("TASK_DB_URL"), port: env.port("GRPC_PORT"), pool: env.integer("POOL", { min: 1, max: 5 }) },
+        { GRPC_PORT: "s3cret", POOL: "6" },
+      );
+    expect(read).toThrow(ConfigError);
+    expect(read).toThrow(
+      "TASK_DB_URL is missing: set it to a URL\n" +
+        "GRPC_PORT is wrong: it must be a port from 0 to 65535\n" +
+        "POOL is wrong: it must be an integer from 1 to 5",
+    );
+    expect(read).not.toThrow(/s3cret/);
+  });
+
+  it("reads secrets from files and refuses an absent or empty one", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "env-")), "secret");
+    writeFileSync(path, " hush \n");
+    expect(readEnv({ key: env.secretFile("KEY_FILE") }, { KEY_FILE: path })).toEqual({ key: "hush" });
+    expect(() => readEnv({ key: env.secretFile("KEY_FILE") }, { KEY_FILE: `${path}.absent` })).toThrow(
+      "KEY_FILE is wrong: it must be the path of a readable file that is not empty",
+    );
+  });
+});
