@@ -1,15 +1,19 @@
 import { defineConfig } from "vitest/config";
 
-const sources = ["kit", "services", "gateway", "consumers", "cli", "observability", "envoy", "tests/_util"];
+const sources = ["kit", "services", "gateway", "consumers", "cli", "clients", "observability", "envoy", "tests/_util"];
+
+// Faults that a test provokes are no news; a test of the log itself makes its own.
+const env = { LOG_LEVEL: "fatal" };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: sources.map((folder) => `${folder}/**/*.test.ts`), testTimeout: 20_000 } },
+      { test: { name: "unit", env, include: sources.map((folder) => `${folder}/**/*.test.ts`), testTimeout: 20_000 } },
       { test: { name: "repo", include: ["tests/repo/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           name: "integration",
+          env,
           include: ["tests/integration/**/*.test.ts"],
           globalSetup: ["tests/_util/parts.ts"],
           testTimeout: 120_000,
