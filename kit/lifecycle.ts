@@ -1,3 +1,7 @@
+import { logger } from "#observability/logger.ts";
+import { shutdownTelemetry } from "#observability/telemetry.ts";
+import { ConfigError } from "./env.ts";
+
 type Close = () => Promise<void> | void;
 
 interface Owned {
@@ -72,4 +76,47 @@ export class Lifecycle {
       clearTimeout(timer);
     }
   }
+}
+
+/**
+ * Runs a process: starts it, keeps it until SIGTERM, SIGINT or a fault that nothing caught, then stops it in order.
+ * A start that fails prints one plain line for each fault and ends with exit code 1.
+ */
+export async function runMain(serviceName: string, start: (lifecycle: Lifecycle) => Promise<void>): Promise<void> {
+  const log = logger(serviceName);
+  const lifecycle = new Lifecycle({ onFault: (name, error) => log.error({ error, resource: name }, "close failed") });
+  const end = async (exitCode: number): Promise<void> => {
+    await lifecycle.stop();
+    await shutdownTelemetry();
+    process.exitCode = exitCode;
+    // Whatever still holds the process now was opened by nobody that closes it.
+    setTimeout(() => process.exit(exitCode), 2_000).unref();
+  };
+  const fail = (error: unknown): void => {
+    log.fatal({ error }, "fault that nothing caught");
+    void end(1);
+  };
+  process.once("SIGTERM", () => void end(0));
+  process.once("SIGINT", () => void end(0));
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  try {
+    await start(lifecycle);
+    lifecycle.ready = !lifecycle.stopping;
+    log.info("ready");
+  } catch (error) {
+    // A start that was interrupted by a signal is not a fault.
+    if (lifecycle.stopping) return;
+    if (!(error instanceof ConfigError)) log.error({ error }, "start failed");
+    process.stderr.write(`${startFault(serviceName, error)}\n`);
+    await end(1);
+  }
+}
+
+function startFault(serviceName: string, error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .split("\n")
+    .map((line) => `${serviceName} cannot start: ${line}`)
+    .join("\n");
 }

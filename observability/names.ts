@@ -1,0 +1,276 @@
+/**
+ * Every span name, attribute and metric of the project. Names of OpenTelemetry's semantic conventions come first;
+ * an own name starts with `taskmesh.` and is used only where the conventions have none.
+ * The types below make a name that is not here a compile error.
+ */
+
+// Spans
+
+/** The shapes that a span's name may have. Parts in `${}` are from closed sets: methods, topics, tables, routes. */
+export type SpanName =
+  | `${string}.${string}/${string}` // an RPC, both sides: task.v1.TaskService/CreateTask
+  | `${"GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "WebSocket"} ${string}` // an HTTP route at the gateway
+  | `${"SELECT" | "INSERT" | "UPDATE" | "DELETE" | "CALL" | "BEGIN" | "COMMIT" | "ROLLBACK" | "QUERY" | "TRANSACTION"} ${string}` // the database
+  | `redis ${string}`
+  | `outbox wait` // from the commit of an event until the relay picks it up
+  | `${"send" | "process" | "receive" | "wait"} ${string}` // Kafka: wait = from the broker's time stamp until it is processed
+  | `relay ${string}` // one batch of the outbox relay
+  | `${"smtp" | "webhook" | "push"} ${string}` // a delivery to the outside
+  | `taskmesh ${string}`; // anything else that is worth a span
+
+// Attributes
+
+type Values<T> = T[keyof T];
+
+/** Attributes of spans and metrics; no text that a person wrote, no secret and no mail address is ever a value. */
+export const attributes = {
+  // RPC
+  rpcSystem: "rpc.system.name",
+  rpcMethod: "rpc.method",
+  rpcStatus: "rpc.response.status_code",
+  // The other end of a connection
+  serverAddress: "server.address",
+  serverPort: "server.port",
+  // HTTP, at the gateway
+  httpMethod: "http.request.method",
+  httpRoute: "http.route",
+  httpStatus: "http.response.status_code",
+  httpProtocol: "network.protocol.name",
+  // Messaging
+  messagingSystem: "messaging.system",
+  messagingOperation: "messaging.operation.type",
+  messagingDestination: "messaging.destination.name",
+  messagingPartition: "messaging.destination.partition.id",
+  messagingOffset: "messaging.kafka.offset",
+  messagingConsumerGroup: "messaging.consumer.group.name",
+  messagingMessageId: "messaging.message.id",
+  messagingBatchSize: "messaging.batch.message_count",
+  // Database and Redis
+  dbSystem: "db.system.name",
+  dbOperation: "db.operation.name",
+  dbCollection: "db.collection.name",
+  dbNamespace: "db.namespace",
+  dbPoolState: "db.client.connection.state",
+  // Errors: a status name, a reason of mesh.v1.ErrorReason or a class name; never a message
+  errorType: "error.type",
+  // Runtime
+  gcType: "v8js.gc.type",
+  // Ours: calls
+  reason: "taskmesh.reason",
+  callerKind: "taskmesh.caller.kind",
+  callerName: "taskmesh.caller.name",
+  userId: "taskmesh.user.id",
+  requestId: "taskmesh.request.id",
+  // Ours: events
+  eventType: "taskmesh.event.type",
+  eventAttempt: "taskmesh.event.attempt",
+  eventOutcome: "taskmesh.event.outcome",
+  // Ours: things that happen in the product
+  taskId: "taskmesh.task.id",
+  channel: "taskmesh.channel",
+  outcome: "taskmesh.outcome",
+} as const;
+
+export type AttributeName = Values<typeof attributes>;
+export type AttributeValue = string | number | boolean | string[];
+/** Only names of the table above. */
+export type SpanAttributes = { [K in AttributeName]?: AttributeValue | undefined };
+
+// Metrics
+
+type Instrument = "counter" | "upDownCounter" | "histogram" | "gauge" | "observed" | "observedCounter";
+
+interface MetricDescription {
+  kind: Instrument;
+  description: string;
+  /** UCUM: "s", "By", "{event}". */
+  unit: string;
+  /** Low cardinality only: never an id. */
+  attributes?: readonly AttributeName[];
+  /** Upper bounds of a histogram's buckets, in its unit. */
+  buckets?: readonly number[];
+}
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const waits = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600] as const;
+const batches = [1, 2, 5, 10, 20, 50, 100, 200, 500] as const;
+
+export const metrics = {
+  // RPC
+  "rpc.server.call.duration": {
+    kind: "histogram",
+    description: "Time that a call took at the service",
+    unit: "s",
+    attributes: ["rpc.method", "rpc.response.status_code", "error.type"],
+    buckets: seconds,
+  },
+  "rpc.client.call.duration": {
+    kind: "histogram",
+    description: "Time that a call took as its caller saw it",
+    unit: "s",
+    attributes: ["rpc.method", "rpc.response.status_code", "error.type"],
+    buckets: seconds,
+  },
+  // Gateway
+  "http.server.request.duration": {
+    kind: "histogram",
+    description: "Time that a request took at the gateway",
+    unit: "s",
+    attributes: ["http.request.method", "http.route", "http.response.status_code", "network.protocol.name"],
+    buckets: seconds,
+  },
+  "http.server.active_requests": { kind: "upDownCounter", description: "Requests under way", unit: "{request}" },
+  // Database
+  "db.client.operation.duration": {
+    kind: "histogram",
+    description: "Time that a database operation took",
+    unit: "s",
+    attributes: ["db.operation.name", "db.collection.name", "error.type"],
+    buckets: seconds,
+  },
+  "db.client.connection.count": {
+    kind: "observed",
+    description: "Connections of the pool",
+    unit: "{connection}",
+    attributes: ["db.client.connection.state"],
+  },
+  "db.client.connection.pending_requests": {
+    kind: "observed",
+    description: "Callers that wait for a connection",
+    unit: "{request}",
+  },
+  // Outbox and events
+  "taskmesh.outbox.lag": { kind: "gauge", description: "Age of the oldest event that is not sent", unit: "s" },
+  "taskmesh.outbox.sent": {
+    kind: "counter",
+    description: "Events that the relay sent",
+    unit: "{event}",
+    attributes: ["messaging.destination.name"],
+  },
+  "taskmesh.outbox.batch": { kind: "histogram", description: "Events in a batch", unit: "{event}", buckets: batches },
+  "taskmesh.outbox.wait": {
+    kind: "histogram",
+    description: "From the commit of an event until it is sent",
+    unit: "s",
+    buckets: waits,
+  },
+  "taskmesh.outbox.failures": {
+    kind: "counter",
+    description: "Batches that could not be sent",
+    unit: "{batch}",
+    attributes: ["error.type"],
+  },
+  "taskmesh.outbox.leader": { kind: "gauge", description: "1 where the relay is the active one", unit: "1" },
+  "messaging.process.duration": {
+    kind: "histogram",
+    description: "Time that an event's handler took",
+    unit: "s",
+    attributes: ["messaging.consumer.group.name", "messaging.destination.name", "taskmesh.event.outcome"],
+    buckets: seconds,
+  },
+  "taskmesh.event.age": {
+    kind: "histogram",
+    description: "From the occurrence of an event until its effect is committed",
+    unit: "s",
+    attributes: ["messaging.consumer.group.name"],
+    buckets: waits,
+  },
+  "taskmesh.event.retries": {
+    kind: "counter",
+    description: "Events sent to a retry topic",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name", "taskmesh.event.attempt"],
+  },
+  "taskmesh.event.dead_letters": {
+    kind: "counter",
+    description: "Events given up and kept as dead letters",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name", "error.type"],
+  },
+  "taskmesh.event.duplicates": {
+    kind: "counter",
+    description: "Events seen again and left alone",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name"],
+  },
+  // Auth
+  "taskmesh.auth.logins": {
+    kind: "counter",
+    description: "Logins",
+    unit: "{login}",
+    attributes: ["taskmesh.outcome"],
+  },
+  "taskmesh.auth.registrations": { kind: "counter", description: "Accounts made", unit: "{account}" },
+  "taskmesh.auth.token_refreshes": {
+    kind: "counter",
+    description: "Refreshes of tokens",
+    unit: "{refresh}",
+    attributes: ["taskmesh.outcome"],
+  },
+  "taskmesh.auth.token_reuse": { kind: "counter", description: "Stolen refresh tokens recognised", unit: "{token}" },
+  "taskmesh.auth.hash.duration": {
+    kind: "histogram",
+    description: "Time that hashing a password took, its queue included",
+    unit: "s",
+    buckets: seconds,
+  },
+  // Users
+  "taskmesh.user.created": { kind: "counter", description: "Profiles made", unit: "{user}" },
+  "taskmesh.user.updated": { kind: "counter", description: "Profiles changed", unit: "{user}" },
+  // Tasks
+  "taskmesh.task.created": { kind: "counter", description: "Tasks made", unit: "{task}" },
+  "taskmesh.task.updated": { kind: "counter", description: "Tasks changed", unit: "{task}" },
+  "taskmesh.task.completed": { kind: "counter", description: "Tasks completed", unit: "{task}" },
+  "taskmesh.task.deleted": { kind: "counter", description: "Tasks deleted", unit: "{task}" },
+  "taskmesh.task.shared": { kind: "counter", description: "Tasks shared", unit: "{share}" },
+  "taskmesh.task.imported": { kind: "counter", description: "Tasks imported", unit: "{task}" },
+  "taskmesh.task.comments": { kind: "counter", description: "Comments written", unit: "{comment}" },
+  // Notifications
+  "taskmesh.notification.created": {
+    kind: "counter",
+    description: "Notifications put in inboxes",
+    unit: "{notification}",
+  },
+  "taskmesh.notification.read": { kind: "counter", description: "Notifications read", unit: "{notification}" },
+  "taskmesh.notification.deliveries": {
+    kind: "counter",
+    description: "Deliveries by channel",
+    unit: "{delivery}",
+    attributes: ["taskmesh.channel", "taskmesh.outcome"],
+  },
+  // Process
+  "nodejs.eventloop.delay.p50": { kind: "observed", description: "Median delay of the event loop", unit: "s" },
+  "nodejs.eventloop.delay.p99": { kind: "observed", description: "99th percentile of the delay", unit: "s" },
+  "nodejs.eventloop.delay.max": { kind: "observed", description: "Longest delay since the last reading", unit: "s" },
+  "nodejs.eventloop.utilization": { kind: "observed", description: "Share of time that the loop was busy", unit: "1" },
+  "v8js.memory.heap.used": { kind: "observed", description: "Heap in use", unit: "By" },
+  "v8js.memory.heap.limit": { kind: "observed", description: "Heap limit", unit: "By" },
+  "process.memory.usage": { kind: "observed", description: "Resident memory", unit: "By" },
+  "process.cpu.time": { kind: "observedCounter", description: "CPU time used", unit: "s" },
+  "process.uptime": { kind: "observed", description: "Time since the start", unit: "s" },
+  "v8js.gc.duration": {
+    kind: "histogram",
+    description: "Pauses of garbage collection",
+    unit: "s",
+    attributes: ["v8js.gc.type"],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 1],
+  },
+} as const satisfies Record<string, MetricDescription>;
+
+type Metrics = typeof metrics;
+export type MetricName = keyof Metrics;
+export type MetricOf<K extends Instrument> = {
+  [N in MetricName]: Metrics[N]["kind"] extends K ? N : never;
+}[MetricName];
+
+/** The attributes that a metric may have. */
+export type MetricAttributes<N extends MetricName> = Metrics[N] extends {
+  attributes: readonly (infer A extends AttributeName)[];
+}
+  ? { [K in A]?: string | number | boolean | undefined }
+  : Record<string, never>;
+
+/** The description of a metric, with the fields that it leaves out. */
+export function describeMetric(name: MetricName): MetricDescription {
+  return metrics[name];
+}

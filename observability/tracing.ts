@@ -1,0 +1,140 @@
+import {
+  type Context,
+  context,
+  type Link,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapGetter,
+  type TimeInput,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import { errorType } from "./error-type.ts";
+import { attributes, type SpanAttributes, type SpanName } from "./names.ts";
+
+export type { Context, Link, Span, TimeInput };
+export { ROOT_CONTEXT, SpanKind };
+
+/** The one tracer; it costs next to nothing while tracing is off. */
+export const tracer: Tracer = trace.getTracer("taskmesh");
+
+export interface SpanOptions {
+  /** INTERNAL unless given. */
+  kind?: SpanKind;
+  attributes?: SpanAttributes;
+  /** The active context unless given. */
+  parent?: Context;
+  links?: Link[];
+  startTime?: TimeInput;
+  /** True for an error that is an ordinary answer (a task that does not exist): the span is not marked as failed. */
+  isExpected?: (error: unknown) => boolean;
+}
+
+/** Runs `fn` inside a new span, which ends with it. A thrown error marks the span by its type and is thrown on. */
+export async function withSpan<T>(
+  name: SpanName,
+  options: SpanOptions,
+  fn: (span: Span) => Promise<T> | T,
+): Promise<T> {
+  const { isExpected, parent = context.active(), attributes: given, ...rest } = options;
+  const span = tracer.startSpan(name, { ...rest, attributes: given as Record<string, string> }, parent);
+  try {
+    return await context.with(trace.setSpan(parent, span), fn, undefined, span);
+  } catch (error) {
+    if (isExpected?.(error)) setAttributes(span, { [attributes.errorType]: errorType(error) });
+    else markFailed(span, error);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** Records a time that has passed already, such as a wait in a queue, as a span of its own. Answers with its context. */
+export function recordedSpan(
+  name: SpanName,
+  start: TimeInput,
+  end: TimeInput,
+  parent: Context = context.active(),
+  options: SpanAttributes | { attributes?: SpanAttributes; kind?: SpanKind; links?: Link[] } = {},
+): Context {
+  const given = isOptions(options) ? options : { attributes: options };
+  const span = tracer.startSpan(
+    name,
+    { ...given, attributes: given.attributes as Record<string, string>, startTime: start },
+    parent,
+  );
+  span.end(end);
+  return trace.setSpan(parent, span);
+}
+
+/** Sets attributes that the table of names knows. */
+export function setAttributes(span: Span, values: SpanAttributes): void {
+  if (span.isRecording()) span.setAttributes(values as Record<string, string>);
+}
+
+/** Marks a span as failed by the type of the error; a message could carry what a person wrote. */
+export function markFailed(span: Span, error: unknown): void {
+  const type = errorType(error);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: type });
+  setAttributes(span, { [attributes.errorType]: type });
+}
+
+/** The active span, if there is one. */
+export function activeSpan(): Span | undefined {
+  return trace.getActiveSpan();
+}
+
+/** The id of the active trace, for answers and logs; undefined outside of any. */
+export function activeTraceId(): string | undefined {
+  return trace.getActiveSpan()?.spanContext().traceId;
+}
+
+/** Runs `fn` with a context as the active one, such as what `extractContext` answered. */
+export function withContext<T>(active: Context, fn: () => T): T {
+  return context.with(active, fn);
+}
+
+/** The active context, to carry across a border where it would get lost. */
+export function activeContext(): Context {
+  return context.active();
+}
+
+/** A link to the span that a context carries, or nothing when it carries none. */
+export function linksTo(carried: Context): Link[] {
+  const spanContext = trace.getSpanContext(carried);
+  return spanContext && trace.isSpanContextValid(spanContext) ? [{ context: spanContext }] : [];
+}
+
+/** What `extractContext` reads: headers of HTTP, gRPC metadata as an object, headers of Kafka. */
+export type IncomingCarrier = Record<string, string | Buffer | readonly (string | Buffer)[] | undefined>;
+
+const getter: TextMapGetter<IncomingCarrier> = {
+  keys: (carrier) => Object.keys(carrier),
+  get: (carrier, key) => {
+    const value = carrier[key];
+    const first = Array.isArray(value) ? value[0] : value;
+    return first === undefined ? undefined : first.toString();
+  },
+};
+
+/** Writes traceparent and tracestate of a context (the active one unless given) into a carrier and answers with it. */
+export function injectContext<C extends Record<string, unknown>>(carrier: C, from: Context = context.active()): C {
+  propagation.inject(from, carrier, {
+    set: (target, key, value) => {
+      (target as Record<string, unknown>)[key] = value;
+    },
+  });
+  return carrier;
+}
+
+/** The context that a carrier's traceparent and tracestate tell of; an empty one when they are absent or broken. */
+export function extractContext(carrier: IncomingCarrier, base: Context = ROOT_CONTEXT): Context {
+  return propagation.extract(base, carrier, getter);
+}
+
+function isOptions(value: object): value is { attributes?: SpanAttributes; kind?: SpanKind; links?: Link[] } {
+  return "attributes" in value || "kind" in value || "links" in value;
+}
