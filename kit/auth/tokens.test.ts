@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import { importJWK, jwtVerify, SignJWT } from "jose";
+import { describe, expect, it, vi } from "vitest";
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { testIssuer } from "./testing.ts";
+import { TokenVerifier } from "./tokens.ts";
+
+function clockAt(start: number) {
+  let now = start;
+  return {
+    now: () => new Date(now),
+    advance: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+describe("TokenVerifier", () => {
+  it("answers with the user, the session and the time of expiry", async () => {
+    const issuer = testIssuer();
+    const exp = Math.floor(Date.now() / 1000) + 60;
+    const verified = await issuer.verifier().verify(issuer.token({ sub: "u", sid: "s", exp }));
+    expect(verified).toEqual({ userId: "u", sessionId: "s", expireTime: new Date(exp * 1000) });
+  });
+
+  it("agrees with jose in both directions", async () => {
+    const issuer = testIssuer();
+    const theirs = await new SignJWT({ sid: randomUUID() })
+      .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid: issuer.kid })
+      .setIssuer("taskmesh")
+      .setAudience("taskmesh")
+      .setSubject("u")
+      .setJti(randomUUID())
+      .setIssuedAt()
+      .setExpirationTime("5m")
+      .sign(issuer.key);
+    await expect(issuer.verifier().verify(theirs)).resolves.toMatchObject({ userId: "u" });
+
+    const key = await importJWK({ ...issuer.jwks.keys[0] }, "EdDSA");
+    const options = { typ: "at+jwt", issuer: "taskmesh", audience: "taskmesh", algorithms: ["EdDSA"] };
+    await expect(jwtVerify(issuer.token(), key, options)).resolves.toBeDefined();
+  });
+
+  it("tells a token that has expired from one that was never good, remembered or not", async () => {
+    const clock = clockAt(Date.now());
+    const issuer = testIssuer(clock);
+    const verifier = issuer.verifier(clock);
+    const [seen, unseen] = [issuer.token(), issuer.token()];
+    await verifier.verify(seen);
+    clock.advance(900_000);
+    await expect(verifier.verify(seen)).rejects.toMatchObject({ reason: ErrorReason.TOKEN_EXPIRED });
+    await expect(verifier.verify(unseen)).rejects.toMatchObject({ reason: ErrorReason.TOKEN_EXPIRED });
+    await expect(verifier.verify(`${unseen.slice(0, -2)}AA`)).rejects.toMatchObject({
+      reason: ErrorReason.TOKEN_INVALID,
+    });
+  });
+
+  it("refuses a token that it remembers from the moment that its session is revoked", async () => {
+    const issuer = testIssuer();
+    const revoked = new Set<string>();
+    const verifier = new TokenVerifier({
+      issuer: "taskmesh",
+      fetchKeys: async () => issuer.jwks,
+      isRevoked: (sessionId) => revoked.has(sessionId),
+    });
+    const token = issuer.token({ sid: "session-1" });
+    await verifier.verify(token);
+    revoked.add("session-1");
+    await expect(verifier.verify(token)).rejects.toMatchObject({ reason: ErrorReason.TOKEN_INVALID });
+  });
+
+  it("forgets what a key signed once the key has left the set", async () => {
+    const clock = clockAt(Date.now());
+    const issuer = testIssuer(clock);
+    const next = testIssuer(clock);
+    let jwks = issuer.jwks;
+    const fetchKeys = vi.fn(async () => jwks);
+    const verifier = new TokenVerifier({ issuer: "taskmesh", fetchKeys, clock });
+    const token = issuer.token();
+    await verifier.verify(token);
+    jwks = { keys: next.jwks.keys.map((key) => ({ ...key, kid: "key-2" })) };
+    clock.advance(30_000);
+    await expect(verifier.verify(token)).resolves.toBeDefined();
+    clock.advance(30_000);
+    await verifier.verify(token).catch(() => {});
+    await vi.waitFor(() => expect(fetchKeys).toHaveBeenCalledTimes(2), 5_000);
+    await expect(verifier.verify(token)).rejects.toMatchObject({ reason: ErrorReason.TOKEN_INVALID });
+  });
+});

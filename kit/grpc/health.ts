@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { Health, HealthCheckResponse_ServingStatus as Serving } from "#gen/grpc/health/v1/health_pb.js";
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { Code, ServiceError } from "../errors.ts";
+import type { ServiceEntry, ServiceImpl } from "./service.ts";
+
+/** The standard health service (grpc.health.v1): one state for the server ("") and each of its services. */
+export class HealthService {
+  readonly entry: ServiceEntry;
+  readonly #names: ReadonlySet<string>;
+  readonly #changes = new EventTarget();
+  #serving = false;
+
+  constructor(serviceNames: readonly string[]) {
+    this.#names = new Set(["", ...serviceNames]);
+    this.entry = { desc: Health, impl: this.#handlers() };
+  }
+
+  setServing(on: boolean): void {
+    if (on === this.#serving) return;
+    this.#serving = on;
+    this.#changes.dispatchEvent(new Event("change"));
+  }
+
+  #status(name: string): Serving | undefined {
+    if (!this.#names.has(name)) return undefined;
+    return this.#serving ? Serving.SERVING : Serving.NOT_SERVING;
+  }
+
+  #handlers(): ServiceImpl<typeof Health> {
+    return {
+      check: async ({ service }) => {
+        const status = this.#status(service);
+        if (status === undefined) throw unknownService();
+        return { status };
+      },
+      list: async () => ({
+        statuses: Object.fromEntries([...this.#names].map((name) => [name, { status: this.#status(name) }])),
+      }),
+      watch: ({ service }, { signal }) => this.#watch(service, signal),
+    };
+  }
+
+  async *#watch(service: string, signal: AbortSignal) {
+    let last: Serving | undefined;
+    while (!signal.aborted) {
+      const status = this.#status(service) ?? Serving.SERVICE_UNKNOWN;
+      const changed = once(this.#changes, "change", { signal });
+      // It rejects when the call ends, also while nobody waits for it.
+      changed.catch(() => {});
+      if (status !== last) yield { status };
+      last = status;
+      await changed;
+    }
+  }
+}
+
+function unknownService(): ServiceError {
+  return new ServiceError({
+    code: Code.NOT_FOUND,
+    reason: ErrorReason.UNKNOWN_METHOD,
+    message: "this server does not have the service",
+  });
+}

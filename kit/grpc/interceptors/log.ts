@@ -1,0 +1,64 @@
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { logger } from "#observability/logger.ts";
+import { histogram } from "#observability/metrics.ts";
+import { attributes } from "#observability/names.ts";
+import { Code, codeName, ServiceError } from "../../errors.ts";
+import { methodName } from "../definition.ts";
+import type { ServerCall } from "../server-call.ts";
+import type { ServerInterceptor } from "./interceptor.ts";
+
+const duration = histogram("rpc.server.call.duration");
+
+/** Where the line of a call goes. */
+export interface CallLog {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+}
+
+/** A service says so of calls that it makes again and again by itself; their lines would bury those of people's calls. */
+const backgroundHeader = "x-mesh-background";
+
+/** One line and one measurement for each call: method, status, duration and caller; nothing of what was said. */
+export function log(sink: CallLog = logger("rpc")): ServerInterceptor {
+  return {
+    name: "log",
+    wrap: (next) => async (call, request) => {
+      const start = performance.now();
+      try {
+        const answer = await next(call, request);
+        report(sink, call, start, undefined);
+        return answer;
+      } catch (error) {
+        report(sink, call, start, error);
+        throw error;
+      }
+    },
+  };
+}
+
+function report(sink: CallLog, call: ServerCall, start: number, error: unknown): void {
+  const { caller, requestId } = call;
+  const elapsedMs = performance.now() - start;
+  const method = methodName(call.method);
+  const status = error === undefined ? "OK" : codeName(error instanceof ServiceError ? error.code : Code.INTERNAL);
+  const reason = error instanceof ServiceError ? ErrorReason[error.reason] : undefined;
+  duration.record(elapsedMs / 1000, {
+    [attributes.rpcMethod]: method,
+    [attributes.rpcStatus]: status,
+    [attributes.errorType]: reason,
+  });
+  const isBackground = error === undefined && caller.kind === "service" && call.header(backgroundHeader) !== undefined;
+  sink[isBackground ? "debug" : "info"](
+    {
+      [attributes.rpcMethod]: method,
+      [attributes.rpcStatus]: status,
+      [attributes.reason]: reason,
+      [attributes.requestId]: requestId,
+      [attributes.callerKind]: caller.kind,
+      [attributes.callerName]: caller.kind === "service" ? caller.name : undefined,
+      [attributes.userId]: caller.kind === "user" ? caller.userId : undefined,
+      duration_ms: Math.round(elapsedMs * 1000) / 1000,
+    },
+    "call answered",
+  );
+}

@@ -1,0 +1,141 @@
+import { setImmediate } from "node:timers/promises";
+import type { DescMethodServerStreaming, DescMethodUnary, DescService } from "@bufbuild/protobuf";
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity, type UntypedHandleCall } from "@grpc/grpc-js";
+import { ServerReflection } from "#gen/grpc/reflection/v1/reflection_pb.js";
+import type { Identity } from "../auth/identity.ts";
+import type { TokenVerifier } from "../auth/tokens.ts";
+import { unavailable } from "../errors.ts";
+import type { Lifecycle } from "../lifecycle.ts";
+import { serviceDefinition } from "./definition.ts";
+import { type OpenCalls, streamHandler, unaryHandler } from "./handler.ts";
+import { HealthService } from "./health.ts";
+import { deadline } from "./interceptors/deadline.ts";
+import { errors } from "./interceptors/errors.ts";
+import { serverInterceptors } from "./interceptors/index.ts";
+import type { ServerInterceptor } from "./interceptors/interceptor.ts";
+import { prepareValidation } from "./interceptors/validate.ts";
+import { ReflectionIndex, reflectionHandler } from "./reflection.ts";
+import type { ServerStreaming, ServiceEntry, ServiceImpl, Unary } from "./service.ts";
+
+const drainMs = 8_000;
+const flushMs = 1_000;
+const seconds = 1_000;
+const minutes = 60_000;
+
+const serverOptions = {
+  "grpc.max_receive_message_length": 1024 * 1024,
+  "grpc.max_concurrent_streams": 1_000,
+  "grpc.keepalive_time_ms": 30 * seconds,
+  "grpc.keepalive_timeout_ms": 10 * seconds,
+  // Connections end now and then, so that callers find instances that came later.
+  "grpc.max_connection_age_ms": 5 * minutes,
+  "grpc.max_connection_age_grace_ms": 30 * seconds,
+  // grpc-node#2080: channelz keeps what it has counted.
+  "grpc.enable_channelz": 0,
+};
+
+export interface GrpcServerOptions {
+  host: string;
+  /** 0 for any free port. */
+  port: number;
+  services: ServiceEntry[];
+  identity: Identity;
+  tokens: TokenVerifier;
+  lifecycle: Lifecycle;
+  /** Changes the standard chain; for tests. */
+  interceptors?: (standard: ServerInterceptor[]) => ServerInterceptor[];
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /** What the health service answers: on from the start, off once the server drains. */
+  setServing(on: boolean): void;
+}
+
+/** A service with all of its handlers. */
+export function service<S extends DescService>(desc: S, impl: ServiceImpl<S>): ServiceEntry {
+  return { desc, impl };
+}
+
+/**
+ * Serves gRPC, with the standard health and reflection services beside the given ones.
+ * When the process stops: answers NOT_SERVING, ends streams, finishes the calls under way for 8 s, then answers UNAVAILABLE.
+ */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  // grpc-js would print headers that it cannot parse, tokens among them.
+  setLogVerbosity(logVerbosity.NONE);
+  const server = new Server(serverOptions);
+  const open: OpenCalls = { unary: new Set(), streams: new Set() };
+  const standard = serverInterceptors(options);
+  const chain = options.interceptors?.(standard) ?? standard;
+  const health = new HealthService(options.services.map(({ desc }) => desc.typeName));
+
+  for (const entry of options.services) {
+    for (const { input } of entry.desc.methods) prepareValidation(input);
+    addService(server, entry, chain, open);
+  }
+  addService(server, health.entry, [errors(), deadline], open);
+  addReflection(server, [...options.services.map(({ desc }) => desc), health.entry.desc], open);
+
+  const port = await bind(server, options.host, options.port);
+  health.setServing(true);
+  options.lifecycle.onDrain("grpc server", () => {
+    health.setServing(false);
+    // Those who watch our health hear of it before their stream ends.
+    return setImmediate().then(() => drain(server, open));
+  });
+  return { port, setServing: (on) => health.setServing(on) };
+}
+
+function addService(
+  server: Server,
+  { desc, impl }: ServiceEntry,
+  chain: readonly ServerInterceptor[],
+  open: OpenCalls,
+): void {
+  const handlers = desc.methods.map((method): [string, UntypedHandleCall] => {
+    const handler = impl[method.localName];
+    if (method.methodKind === "unary") {
+      return [method.localName, unaryHandler(method, handler as Unary<DescMethodUnary>, chain, open)];
+    }
+    if (method.methodKind === "server_streaming") {
+      const stream = handler as ServerStreaming<DescMethodServerStreaming>;
+      return [method.localName, streamHandler(method, stream, chain, open)];
+    }
+    throw new Error(`${method.toString()}: streams from the client are not supported`);
+  });
+  server.addService(serviceDefinition(desc), Object.fromEntries(handlers));
+}
+
+function addReflection(server: Server, services: DescService[], open: OpenCalls): void {
+  const index = new ReflectionIndex([...services, ServerReflection]);
+  server.addService(serviceDefinition(ServerReflection), { serverReflectionInfo: reflectionHandler(index, open) });
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    if (error) reject(error);
+    else resolve(bound);
+  });
+  return promise;
+}
+
+async function drain(server: Server, { unary, streams }: OpenCalls): Promise<void> {
+  const closing = unavailable("the server is closing", undefined, 0);
+  // Streams would never end by themselves; their callers go on at another instance.
+  for (const call of streams) call.abort(closing);
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  await within(drainMs, closed);
+  // forceShutdown would not do: without channelz grpc-js does not know which connections to cut.
+  for (const call of unary) call.abort(closing);
+  await within(flushMs, closed);
+}
+
+async function within(milliseconds: number, done: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([done, promise]);
+  clearTimeout(timer);
+}
