@@ -1,0 +1,227 @@
+import { hkdfSync } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { type EntityManager, type EntitySchema, MikroORM } from "@mikro-orm/postgresql";
+import { CompiledQuery } from "kysely";
+import type pg from "pg";
+import { ServiceError } from "#kit/errors.ts";
+import type { Lifecycle } from "#kit/lifecycle.ts";
+import { logger } from "#observability/logger.ts";
+import { observe } from "#observability/metrics.ts";
+import { abortError, activeSignal, Canceller, cancelledBy, untilAborted } from "./cancellation.ts";
+import { isConnectionError, toServiceError } from "./errors.ts";
+import { type MigrationEntry, migrate } from "./migrate.ts";
+import { sessionClass } from "./session.ts";
+import { rowTypes, type Statement, statement } from "./statement.ts";
+
+export type { EntityManager, EntitySchema, MigrationEntry };
+
+const log = logger("db");
+
+export interface DatabaseOptions {
+  url: string;
+  entities: EntitySchema[];
+  /** In the order in which they run. */
+  migrations: MigrationEntry[];
+  pool?: { min: number; max: number };
+  lifecycle: Lifecycle;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  /** How long to wait for a database that is not there yet, in milliseconds. */
+  startTimeoutMs?: number;
+  /** After how many milliseconds PostgreSQL gives up a statement. */
+  statementTimeoutMs?: number;
+}
+
+export interface QueryOptions {
+  /** Prepares the statement under this name; give one to whatever runs often. */
+  name?: string;
+  /** Aborting it cancels the query in PostgreSQL. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface TransactionOptions {
+  signal?: AbortSignal | undefined;
+  /** In place of the session's limit, for every statement of this transaction. */
+  statementTimeoutMs?: number;
+}
+
+/**
+ * Waits for the database, brings its schema up to date and opens the pool; closed by the lifecycle.
+ * Fails with one plain line when the database does not answer within the start timeout.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const connection = { connectionString: options.url, application_name: options.applicationName };
+  const ran = await whenReachable(options, () => migrate(connection, options.migrations));
+  if (ran.length > 0) log.info({ migrations: ran }, "migrated the database");
+  const database = new Database(options);
+  options.lifecycle.use("database", database, () => database.close());
+  return database;
+}
+
+/** A service's database: entities through `em`, hand-written SQL through `query`, both over one pool. */
+export class Database {
+  readonly orm: MikroORM;
+  readonly url: string;
+  readonly applicationName: string;
+  readonly #pool: pg.Pool;
+  readonly #canceller: Canceller;
+  readonly #stopObserving: (() => void)[];
+
+  /** Opens the pool without waiting or migrating; processes use `openDatabase`. */
+  constructor(options: Omit<DatabaseOptions, "lifecycle" | "migrations">) {
+    this.url = options.url;
+    this.applicationName = options.applicationName;
+    this.#canceller = new Canceller({ connectionString: options.url, application_name: options.applicationName });
+    const opened = openOrm(options, this.#canceller);
+    this.orm = opened.orm;
+    this.#pool = opened.pool;
+    this.#stopObserving = observePool(this.#pool);
+  }
+
+  /** A fresh entity manager: its own identity map, no transaction. */
+  em(): EntityManager {
+    return this.orm.em.fork() as EntityManager;
+  }
+
+  /** Runs `fn` in one transaction, flushes and commits. An aborted signal cancels the running query and rolls back. */
+  async transactional<T>(fn: (em: EntityManager) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const { signal, statementTimeoutMs } = options;
+    return this.#guarded(signal, () =>
+      this.em().transactional(async (em) => {
+        const own = em as EntityManager;
+        if (statementTimeoutMs !== undefined) await execute(own, setTimeoutLocally, [String(statementTimeoutMs)]);
+        // Rolls back at once: what `fn` still does then meets a transaction that is over.
+        return untilAborted(signal, fn(own));
+      }),
+    );
+  }
+
+  /** Runs one statement on a connection of the pool. Parameters are $1, $2, …; see `rowTypes` for how values come back. */
+  async query<R = Record<string, unknown>>(
+    sql: string | Statement,
+    params: readonly unknown[] = [],
+    { name, signal }: QueryOptions = {},
+  ): Promise<R[]> {
+    if (typeof sql === "string" && name !== undefined) statement(name, sql);
+    const text = typeof sql === "string" ? sql : sql.text;
+    return this.#guarded(signal, async () => {
+      if (signal?.aborted) throw abortError(signal);
+      const client = await this.#pool.connect();
+      try {
+        return (await client.query({ text, values: [...params], types: rowTypes })).rows as R[];
+      } finally {
+        client.release();
+      }
+    });
+  }
+
+  /** Runs `fn`, whose reads through `em()` are cancelled with the signal. */
+  scoped<T>(signal: AbortSignal | undefined, fn: () => Promise<T>): Promise<T> {
+    return this.#guarded(signal, fn);
+  }
+
+  /** Whether the database answers; throws UNAVAILABLE if it does not. */
+  async ping(): Promise<void> {
+    await this.query(pingStatement, [], { signal: AbortSignal.timeout(2000) });
+  }
+
+  /** A 32-byte key for one purpose, the same in every process that uses this database with the same password. */
+  key(purpose: string): Uint8Array {
+    const { password, pathname } = new URL(this.url);
+    return new Uint8Array(hkdfSync("sha256", password || pathname, pathname, `taskmesh ${purpose}`, 32));
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#stopObserving) stop();
+    await this.orm.close(true);
+    await this.#canceller.close();
+  }
+
+  async #guarded<T>(signal: AbortSignal | undefined, fn: () => Promise<T>): Promise<T> {
+    try {
+      return await cancelledBy(signal, fn);
+    } catch (error) {
+      const standing = signal ?? activeSignal();
+      if (standing?.aborted && !(error instanceof ServiceError)) throw abortError(standing, error);
+      throw toServiceError(error);
+    }
+  }
+}
+
+const pingStatement = statement("db-ping", "SELECT 1 AS one");
+const setTimeoutLocally = statement("db-statement-timeout", "SELECT set_config('statement_timeout', $1, true)");
+
+/** Runs a declared statement inside the transaction of an entity manager, with real parameters. */
+export async function execute<R = Record<string, unknown>>(
+  em: EntityManager,
+  { text }: Statement,
+  params: readonly unknown[] = [],
+): Promise<R[]> {
+  const executor = em.getTransactionContext() ?? em.getConnection().getClient();
+  const { rows } = await executor.executeQuery(CompiledQuery.raw(text, [...params]));
+  return rows as R[];
+}
+
+/** The SQL that would bring the tables to what the entities say; empty when they agree. Never run it: for a test. */
+export async function schemaDrift(database: Database): Promise<string> {
+  const sql = await database.orm.schema.getUpdateSchemaSQL({ wrap: false, safe: false });
+  return sql.trim();
+}
+
+/** Tables that belong to the kit, which no entity describes. */
+const kitTables = [/^outbox_/, /^inbox_event/, /^parked_key$/, /^dead_letter$/, /^mikro_orm_migrations$/];
+
+function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, canceller: Canceller) {
+  const { hostname, port, pathname } = new URL(options.url);
+  const attributes = { "db.system.name": "postgresql", "db.namespace": pathname.slice(1) };
+  let pool: pg.Pool | undefined;
+  const orm = new MikroORM({
+    clientUrl: options.url,
+    entities: options.entities,
+    discovery: { warnWhenNoEntities: false },
+    pool: options.pool ?? { min: 2, max: 10 },
+    forceUtcTimezone: true,
+    schemaGenerator: { skipTables: kitTables },
+    driverOptions: {
+      Client: sessionClass({ canceller, attributes }),
+      onPoolCreated: (created: pg.Pool) => {
+        pool = created;
+      },
+      application_name: options.applicationName,
+      statement_timeout: options.statementTimeoutMs ?? 1500,
+      idle_in_transaction_session_timeout: 5000,
+      connectionTimeoutMillis: 2000,
+      keepAlive: true,
+    },
+  });
+  orm.em.getConnection().getClient();
+  if (pool === undefined) throw new Error(`no pool for ${hostname}:${port}`);
+  return { orm, pool };
+}
+
+function observePool(pool: pg.Pool): (() => void)[] {
+  return [
+    observe("db.client.connection.count", (record) => {
+      record(pool.idleCount, { "db.client.connection.state": "idle" });
+      record(pool.totalCount - pool.idleCount, { "db.client.connection.state": "used" });
+    }),
+    observe("db.client.connection.pending_requests", (record) => record(pool.waitingCount)),
+  ];
+}
+
+async function whenReachable<T>({ url, startTimeoutMs = 30_000 }: DatabaseOptions, fn: () => Promise<T>): Promise<T> {
+  const { hostname, port, pathname } = new URL(url);
+  const address = `${hostname}:${port || 5432}${pathname}`;
+  const end = Date.now() + startTimeoutMs;
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await fn();
+    } catch (error) {
+      if (!isConnectionError(error)) throw error;
+      const code = (error as { code?: string }).code ?? "no connection";
+      if (Date.now() >= end) throw new Error(`the database at ${address} does not answer: ${code}`, { cause: error });
+      if (tries === 0) log.info({ address }, "waiting for the database");
+      await delay(Math.min(100 * 2 ** tries, 1000));
+    }
+  }
+}

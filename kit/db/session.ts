@@ -1,0 +1,98 @@
+import pg from "pg";
+import { histogram } from "#observability/metrics.ts";
+import type { SpanAttributes, SpanName } from "#observability/names.ts";
+import { activeSpan, markFailed, type Span, SpanKind, tracer } from "#observability/tracing.ts";
+import { abortError, activeSignal, type Canceller } from "./cancellation.ts";
+import { knownStatement, rowTypes, type StatementSummary, summarize } from "./statement.ts";
+
+type Query = pg.QueryConfig<unknown[]>;
+type Send = (...args: unknown[]) => unknown;
+
+export interface SessionContext {
+  canceller: Canceller;
+  /** The same on every span: which system, which database. */
+  attributes: SpanAttributes;
+}
+
+const duration = histogram("db.client.operation.duration");
+
+/** The class of a pool's connections: each statement is a span when somebody traces, and ends with the active signal. */
+export function sessionClass(context: SessionContext): new (config?: pg.ClientConfig) => pg.Client {
+  return class Session extends pg.Client {
+    // The driver's overloads cannot be told apart in an override; a cursor or a callback goes straight through.
+    override query(...args: unknown[]): never {
+      const send = super.query.bind(this) as Send;
+      const [first, values, callback] = args;
+      const isPlain = callback === undefined && typeof values !== "function" && !isSubmittable(first);
+      return (isPlain ? run(context, this, toQuery(first, values), send) : send(...args)) as never;
+    }
+  } as new (
+    config?: pg.ClientConfig,
+  ) => pg.Client;
+}
+
+async function run(context: SessionContext, client: pg.Client, query: Query, send: Send): Promise<unknown> {
+  const summary = knownStatement(query.text)?.summary ?? summarize(query.text);
+  if (summary.operation === "BEGIN" || summary.operation === "ROLLBACK") return unfailing(client, query, send);
+  const signal = activeSignal();
+  if (signal?.aborted) throw abortError(signal);
+
+  const span = startSpan(context, summary);
+  const started = performance.now();
+  let cancelling: Promise<void> | undefined;
+  const cancel = () => {
+    cancelling = context.canceller.cancel((client as unknown as { processID: number }).processID);
+  };
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    return await send(query);
+  } catch (error) {
+    if (span !== undefined) markFailed(span, error);
+    throw signal?.aborted ? abortError(signal, error) : error;
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    // The connection must not go to somebody else while a cancel is on its way to it.
+    await cancelling;
+    span?.end();
+    duration.record((performance.now() - started) / 1000, {
+      "db.operation.name": summary.operation,
+      "db.collection.name": summary.collection,
+    });
+  }
+}
+
+/**
+ * kysely does not give a connection back to the pool when the BEGIN or the ROLLBACK on it fails. So neither may fail: the
+ * broken connection is ended, which rolls back, and the next statement on it tells of the fault.
+ */
+async function unfailing(client: pg.Client, query: Query, send: Send): Promise<unknown> {
+  try {
+    return await send(query);
+  } catch {
+    await client.end().catch(() => {});
+    return { command: "", rowCount: 0, rows: [] };
+  }
+}
+
+function startSpan({ attributes }: SessionContext, { operation, collection }: StatementSummary): Span | undefined {
+  if (!activeSpan()?.isRecording()) return undefined;
+  const name = (collection === "" ? operation : `${operation} ${collection}`) as SpanName;
+  return tracer.startSpan(name, {
+    kind: SpanKind.CLIENT,
+    attributes: {
+      ...attributes,
+      "db.operation.name": operation,
+      "db.collection.name": collection || undefined,
+    } as Record<string, string>,
+  });
+}
+
+function toQuery(first: unknown, values: unknown): Query {
+  const query = typeof first === "string" ? { text: first, values: values as unknown[] | undefined } : (first as Query);
+  const known = knownStatement(query.text);
+  return known === undefined ? query : { ...query, name: known.name, types: rowTypes };
+}
+
+function isSubmittable(first: unknown): boolean {
+  return typeof (first as { submit?: unknown } | undefined)?.submit === "function";
+}
