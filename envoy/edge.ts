@@ -1,0 +1,255 @@
+import { accessLog } from "./access-log.ts";
+import type { ClusterName } from "./clusters.ts";
+import { duration, extension, type Json, socketAddress } from "./json.ts";
+import type { Settings } from "./options.ts";
+import { isGrpc, localReplies } from "./problem.ts";
+import { connectionRetries, idempotentEdgeRetries } from "./retries.ts";
+import type { Rpc } from "./rpcs.ts";
+import { tracing } from "./tracing.ts";
+
+const kibibyte = 1024;
+const unaryTimeout = 10_000;
+/** How much longer than the service the edge waits at least, so that the innermost one reports the timeout. */
+const timeoutMargin = 2000;
+/** How long a stream may be silent: live streams send something at least each minute. */
+const streamIdle = "3600s";
+
+/** The public listeners: HTTP/1.1 and HTTP/2 on one port, and the same with TLS on another when there is a certificate. */
+export function edgeListeners(settings: Settings, rpcs: Rpc[]): Json[] {
+  const listeners = [listener(settings, rpcs, { name: "edge", port: settings.edgePort })];
+  if (settings.tls && settings.edgeTlsPort !== undefined) {
+    const transport = tlsTransport(settings.tls);
+    listeners.push(listener(settings, rpcs, { name: "edge_tls", port: settings.edgeTlsPort, transport }));
+  }
+  return listeners;
+}
+
+interface Face {
+  name: string;
+  port: number;
+  transport?: Json;
+}
+
+function listener(settings: Settings, rpcs: Rpc[], { name, port, transport }: Face): Json {
+  return {
+    name,
+    address: socketAddress(settings.host, port),
+    // What a slow or hostile peer can make Envoy hold, per connection.
+    per_connection_buffer_limit_bytes: 32 * kibibyte,
+    filter_chains: [
+      {
+        ...(transport ? { transport_socket: transport } : {}),
+        // A TLS handshake that does not come to its end.
+        transport_socket_connect_timeout: "10s",
+        filters: [
+          extension(
+            "envoy.filters.network.http_connection_manager",
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            connectionManager(settings, rpcs, name),
+          ),
+        ],
+      },
+    ],
+  };
+}
+
+function connectionManager(settings: Settings, rpcs: Rpc[], name: string): Json {
+  return {
+    stat_prefix: name,
+    codec_type: "AUTO",
+    ...trust(settings),
+    ...paths,
+    ...limits,
+    ...tracing(settings, "envoy-edge"),
+    generate_request_id: true,
+    // The id of the log line is in the answer, so that a user's report can be found.
+    always_set_request_id_in_response: true,
+    server_name: "taskmesh",
+    server_header_transformation: "APPEND_IF_ABSENT",
+    access_log: [accessLog("edge")],
+    local_reply_config: localReplies(),
+    // Off but for the one route that wants it.
+    upgrade_configs: [{ upgrade_type: "websocket", enabled: false }],
+    route_config: {
+      name: "edge",
+      // Envoy's own, and only what x-real-ip says already.
+      request_headers_to_remove: ["x-envoy-external-address"],
+      request_headers_to_add: [{ header: { key: "x-real-ip", value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } }],
+      virtual_hosts: [{ name: "all", domains: ["*"], routes: edgeRoutes(rpcs) }],
+    },
+    http_filters: [
+      extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
+        // No x-envoy-* in answers: they tell of the inside.
+        suppress_envoy_headers: true,
+      }),
+    ],
+  };
+}
+
+/** Headers that say who calls: from outside they are lies. Taken out before anything reads them, Envoy included. */
+export const forgeableHeaders = [
+  "x-user-id",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-prefix",
+  "x-forwarded-client-cert",
+  "x-real-ip",
+  "x-original-url",
+  "x-rewrite-url",
+  "forwarded",
+];
+export const forgeablePrefixes = ["x-mesh-", "x-envoy-", "x-taskmesh-"];
+
+function trust({ trustedProxies }: Settings): Json {
+  const names = trustedProxies > 0 ? forgeableHeaders : [...forgeableHeaders, "x-forwarded-for", "x-forwarded-proto"];
+  return {
+    // The caller's address is that of the connection; x-forwarded-for and -proto are written from it.
+    use_remote_address: true,
+    xff_num_trusted_hops: trustedProxies,
+    // Nobody is inside at this listener (a range without peers); by default private addresses may choose their request
+    // id, and steer timeouts and retries.
+    internal_address_config: { cidr_ranges: [{ address_prefix: "0.0.0.0", prefix_len: 32 }] },
+    early_header_mutation_extensions: [
+      extension(
+        "envoy.http.early_header_mutation.header_mutation",
+        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        {
+          mutations: [
+            ...names.map((header) => ({ remove: header })),
+            ...forgeablePrefixes.map((prefix) => ({ remove_on_match: { key_matcher: { prefix } } })),
+          ],
+        },
+      ),
+    ],
+  };
+}
+
+const paths: Json = {
+  // One spelling for each path, so that a rule about a path cannot be walked around.
+  normalize_path: true,
+  merge_slashes: true,
+  // %2F and %5C in a path: no route of ours has them, so they are refused.
+  path_with_escaped_slashes_action: "REJECT_REQUEST",
+};
+
+const limits: Json = {
+  // Slowloris: headers have 10 s, the whole request 30 s, and a stream that says nothing 5 min.
+  request_headers_timeout: "10s",
+  request_timeout: "30s",
+  stream_idle_timeout: "300s",
+  // After GOAWAY or Connection: close, clients have this long to go.
+  drain_timeout: "5s",
+  delayed_close_timeout: "1s",
+  max_request_headers_kb: 32,
+  common_http_protocol_options: {
+    // Longer than the think time of a person between two clicks, so that a connection is worth keeping.
+    idle_timeout: "900s",
+    max_headers_count: 100,
+    // x_user_id would be x-user-id to many a framework.
+    headers_with_underscores_action: "REJECT_REQUEST",
+  },
+  http2_protocol_options: {
+    // What one connection can have under way, and make Envoy hold: 64 KiB a stream, 1 MiB in all.
+    max_concurrent_streams: 100,
+    initial_stream_window_size: 64 * kibibyte,
+    initial_connection_window_size: kibibyte * kibibyte,
+    connection_keepalive: { interval: "60s", timeout: "20s" },
+  },
+};
+
+/** Default deny for RPCs: those that are public are named, anything else of that shape is not found. */
+function edgeRoutes(rpcs: Rpc[]): Json[] {
+  const open = rpcs.filter((rpc) => rpc.public);
+  const live = { ...streamTo("gateway_http"), upgrade_configs: [{ upgrade_type: "websocket", enabled: true }] };
+  return [
+    ...open.flatMap(rpcRoutes),
+    ...openServices.map((service) => ({
+      name: service,
+      match: { prefix: `/${service}/`, headers: [isGrpc] },
+      route: streamTo("gateway_grpc"),
+    })),
+    { name: "unknown", match: { prefix: "/", headers: [isGrpc] }, direct_response: { status: 404 } },
+    { name: "unknown", match: { safe_regex: { regex: "/(\\w+\\.)+\\w+/.*" } }, direct_response: { status: 404 } },
+    { name: "live", match: { path: "/v1/live" }, route: live },
+    ...open.flatMap(slowRestRoutes),
+    {
+      name: "http",
+      match: { prefix: "/", headers: [isSafeMethod] },
+      route: unaryTo("gateway_http", idempotentEdgeRetries),
+    },
+    { name: "http", match: { prefix: "/" }, route: unaryTo("gateway_http", connectionRetries) },
+  ];
+}
+
+/** What every gRPC client may ask any server. */
+const openServices = [
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+];
+
+const isSafeMethod: Json = { name: ":method", string_match: { safe_regex: { regex: "GET|HEAD|OPTIONS" } } };
+
+/** An RPC has two routes: gRPC in all its spellings, and Connect. */
+function rpcRoutes(rpc: Rpc): Json[] {
+  const name = rpc.path.slice(1);
+  return [
+    { name, match: { path: rpc.path, headers: [isGrpc] }, route: routeOf(rpc, "gateway_grpc") },
+    { name, match: { path: rpc.path }, route: routeOf(rpc, "gateway_http") },
+  ];
+}
+
+/** REST paths of calls that may take longer than others; all the rest share one route. */
+function slowRestRoutes(rpc: Rpc): Json[] {
+  const isSlow = rpc.streaming || edgeTimeout(rpc) > unaryTimeout;
+  if (!isSlow || rpc.rest === undefined) return [];
+  const { method, template } = rpc.rest;
+  const headers = [{ name: ":method", string_match: { exact: method } }];
+  const match = { safe_regex: { regex: restRegex(template) }, headers };
+  return [{ name: template, match, route: routeOf(rpc, "gateway_http") }];
+}
+
+/** "/v1/tasks/{task_id}:share" → "/v1/tasks/[^/:]+:share" */
+function restRegex(template: string): string {
+  return template.replaceAll(/[.+*?^$()[\]|\\]/g, "\\$&").replaceAll(/\{[^}]*\}/g, "[^/:]+");
+}
+
+function routeOf(rpc: Rpc, cluster: ClusterName): Json {
+  if (rpc.streaming) return streamTo(cluster);
+  return unaryTo(cluster, rpc.idempotent ? idempotentEdgeRetries : connectionRetries, edgeTimeout(rpc));
+}
+
+function edgeTimeout(rpc: Rpc): number {
+  return Math.max(unaryTimeout, rpc.timeout + timeoutMargin);
+}
+
+function unaryTo(cluster: ClusterName, retryPolicy: Json, timeout = unaryTimeout): Json {
+  return {
+    cluster,
+    timeout: duration(timeout),
+    // A caller may ask for less by grpc-timeout, never for more.
+    max_stream_duration: { max_stream_duration: duration(timeout), grpc_timeout_header_max: duration(timeout) },
+    retry_policy: retryPolicy,
+  };
+}
+
+/** A stream lasts as long as both sides wish; a caller's grpc-timeout holds. */
+function streamTo(cluster: ClusterName): Json {
+  return {
+    cluster,
+    timeout: "0s",
+    idle_timeout: streamIdle,
+    max_stream_duration: { max_stream_duration: "0s", grpc_timeout_header_max: "0s" },
+    retry_policy: connectionRetries,
+  };
+}
+
+function tlsTransport({ certFile, keyFile }: NonNullable<Settings["tls"]>): Json {
+  return extension("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", {
+    common_tls_context: {
+      alpn_protocols: ["h2", "http/1.1"],
+      tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
+      tls_certificates: [{ certificate_chain: { filename: certFile }, private_key: { filename: keyFile } }],
+    },
+  });
+}

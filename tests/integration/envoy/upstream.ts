@@ -1,0 +1,92 @@
+import { createServer as createHttpServer, type IncomingHttpHeaders } from "node:http";
+import { createServer as createHttp2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+
+/** A request as an upstream got it. */
+export interface Seen {
+  method: string;
+  path: string;
+  headers: IncomingHttpHeaders;
+}
+
+export interface Upstream {
+  port: number;
+  /** What came, health checks left out. */
+  seen: Seen[];
+  /** What its health check answers. */
+  serving: boolean;
+  stop(): Promise<void>;
+}
+
+export interface GrpcUpstream extends Upstream {
+  /** The status of its answers; "hang" never answers, "reset" breaks the stream after the request came. */
+  answer: number | "hang" | "reset";
+}
+
+/** A gateway over HTTP/1.1: answers 200 to everything, switches protocols when asked, knows /health/ready. */
+export async function startHttpUpstream(delay: () => Promise<void> = async () => {}): Promise<Upstream> {
+  const upstream = { port: 0, seen: [] as Seen[], serving: true, stop: async () => {} };
+  const see = ({ method = "", url = "", headers }: { method?: string; url?: string; headers: IncomingHttpHeaders }) =>
+    upstream.seen.push({ method, path: url, headers });
+  const server = createHttpServer(async (request, response) => {
+    if (request.url === "/health/ready") return response.writeHead(upstream.serving ? 200 : 503).end();
+    see(request);
+    await delay();
+    return response.writeHead(200, { "content-type": "application/json" }).end('{"from":"http"}');
+  });
+  server.on("upgrade", (request, socket) => {
+    see(request);
+    socket.end("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\nhello");
+  });
+  upstream.port = await new Promise<number>((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+  upstream.stop = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(() => resolve()));
+  };
+  return upstream;
+}
+
+/** A gRPC server over h2c: one answer for every method, and grpc.health.v1. */
+export async function startGrpcUpstream(port = 0): Promise<GrpcUpstream> {
+  const sessions = new Set<ServerHttp2Session>();
+  const upstream: GrpcUpstream = { port: 0, seen: [], serving: true, answer: 0, stop: async () => {} };
+  const server = createHttp2Server();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session)).on("error", () => {});
+  });
+  server.on("stream", (stream, headers) => {
+    stream.on("error", () => {});
+    const path = String(headers[":path"]);
+    if (path === "/grpc.health.v1.Health/Check" && headers["x-mesh-target"] === undefined) {
+      return reply(stream, 0, Buffer.from([0, 0, 0, 0, 2, 8, upstream.serving ? 1 : 2]));
+    }
+    upstream.seen.push({ method: String(headers[":method"]), path, headers });
+    const { answer } = upstream;
+    if (answer === "hang") return undefined;
+    if (answer === "reset") return stream.close(2);
+    return reply(stream, answer, Buffer.alloc(5));
+  });
+  upstream.port = await new Promise<number>((resolve) => {
+    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+  upstream.stop = () => {
+    for (const session of sessions) session.destroy();
+    return new Promise((resolve) => server.close(() => resolve()));
+  };
+  return upstream;
+}
+
+function reply(stream: ServerHttp2Stream, status: number, body: Buffer): void {
+  if (stream.destroyed) return;
+  const type = { ":status": 200, "content-type": "application/grpc" };
+  if (status !== 0) {
+    stream.respond({ ...type, "grpc-status": String(status) }, { endStream: true });
+    return;
+  }
+  stream.respond(type, { waitForTrailers: true });
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.end(body);
+}
