@@ -1,0 +1,47 @@
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "./config.ts";
+
+let folder: string;
+let source: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "consumers-config-"));
+  const file = join(folder, "key.json");
+  writeFileSync(file, "{}");
+  source = {
+    MESH_ADDRESS: "127.0.0.1:9000",
+    MESH_IDENTITY_KEY_FILE: file,
+    MESH_IDENTITY_JWKS_FILE: file,
+    NOTIFICATION_DB_URL: "postgres://localhost/notification",
+    KAFKA_BROKERS: "127.0.0.1:9092",
+    SMTP_URL: "smtp://127.0.0.1:1025",
+    MAIL_FROM: "Taskmesh <no-reply@mesh.example>",
+    PUBLIC_URL: "http://127.0.0.1:8080",
+  };
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("readConfig", () => {
+  it("runs all groups unless told otherwise", () => {
+    expect(readConfig(source)).toMatchObject({
+      groups: ["notification", "email"],
+      mail: { from: { address: "no-reply@mesh.example", name: "Taskmesh" } },
+    });
+    expect(readConfig({ ...source, CONSUMER_GROUPS: "email, email" }).groups).toEqual(["email"]);
+  });
+
+  it("names every fault, and no value", () => {
+    const faulty = { ...source, CONSUMER_GROUPS: "email,fax", MAIL_FROM: "nobody", SMTP_URL: "" };
+    expect(() => readConfig(faulty)).toThrow(
+      [
+        "CONSUMER_GROUPS is wrong: it must be some of notification, email, between commas",
+        "SMTP_URL is missing: set it to a URL",
+        "MAIL_FROM is wrong: it must be a mail address, such as: Taskmesh <no-reply@example.org>",
+      ].join("\n"),
+    );
+  });
+});

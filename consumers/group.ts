@@ -1,0 +1,13 @@
+import type { EntityManager } from "#kit/db/database.ts";
+import type { IncomingEvent } from "#kit/events/consumer.ts";
+
+/** What a consumer group hears and does. `P` is what it prepares before the transaction of its effect. */
+export interface Group<P> {
+  readonly topics: readonly string[];
+  /** How long one try of an event may take. */
+  readonly timeoutMs?: number;
+  /** May wait for others; runs at every try. */
+  prepare(event: IncomingEvent): Promise<P>;
+  /** The effect, in the transaction that also remembers the event. */
+  handle(event: IncomingEvent & { em: EntityManager; prepared: P }): Promise<void>;
+}

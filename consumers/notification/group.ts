@@ -1,0 +1,17 @@
+import { PermanentEventError } from "#kit/events/consumer.ts";
+import { topics } from "#kit/events/topics.ts";
+import type { Group } from "../group.ts";
+import type { NotificationGroupContext } from "./context.ts";
+import { handlers } from "./handlers/index.ts";
+import { type Notice, putInInboxes, writeNotices } from "./notices.ts";
+
+/** Decides who hears of what happened, and puts it in their inboxes. */
+export const notificationGroup = (ctx: NotificationGroupContext): Group<Notice[]> => ({
+  topics: [topics.taskEvents, topics.authEvents],
+  prepare: async (event) => {
+    const handler = handlers[event.meta.source];
+    if (handler === undefined) throw new PermanentEventError("unknown_type");
+    return writeNotices(ctx, handler(event), event.signal);
+  },
+  handle: ({ meta, em, prepared }) => putInInboxes(ctx, em, meta.eventId, prepared),
+});

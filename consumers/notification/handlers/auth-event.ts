@@ -1,0 +1,15 @@
+import { AuthEventSchema } from "#gen/auth/v1/auth_events_pb.js";
+import type { IncomingEvent } from "#kit/events/consumer.ts";
+import { decodeEvent } from "../../decode.ts";
+import { accountAudience } from "../domain/audience.ts";
+import type { News } from "../news.ts";
+
+export function onAuthEvent(event: IncomingEvent): News {
+  const { fact, userId } = decodeEvent(AuthEventSchema, event);
+  return {
+    hearers: accountAudience({ userId, fact }),
+    taskId: undefined,
+    actorId: undefined,
+    subject: { taskTitle: "", changes: [], excerpt: "" },
+  };
+}

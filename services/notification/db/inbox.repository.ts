@@ -1,0 +1,142 @@
+import { type Database, type EntityManager, execute } from "#kit/db/database.ts";
+import { statement } from "#kit/db/statement.ts";
+import type { DeliveryChannel } from "./delivery.entity.ts";
+import { InboxStateEntity } from "./inbox-state.entity.ts";
+import { NotificationEntity, type NotificationKind, type NotificationRow } from "./notification.entity.ts";
+
+/** An entry that an event makes, one for each recipient. */
+export interface NewEntry {
+  notificationId: string;
+  deliveryId: string;
+  recipientId: string;
+  kind: NotificationKind;
+  title: string;
+  body: string;
+}
+
+/** What the entries of one event have in common. */
+export interface EntrySource {
+  eventId: string;
+  taskId: string | undefined;
+  channel: DeliveryChannel;
+  traceId: string;
+}
+
+/** A new entry with its place among the recipient's deliveries. */
+export interface AddedEntry {
+  notificationId: string;
+  deliveryId: string;
+  deliverySequence: bigint;
+  createTime: Date;
+}
+
+const lockStates = statement(
+  "inbox-lock",
+  `INSERT INTO inbox_state (recipient_id) SELECT unnest($1::uuid[])
+   ON CONFLICT (recipient_id) DO UPDATE SET revision = inbox_state.revision`,
+);
+
+const addEntries = statement(
+  "inbox-add",
+  `WITH entry AS (
+     INSERT INTO notification
+       (notification_id, recipient_id, source_event_id, position, kind, title, body, task_id, create_time, trace_id)
+     SELECT n.id, n.recipient_id, $1, s.revision + 1, n.kind, n.title, n.body, $2, statement_timestamp(), $4
+     FROM unnest($5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::text[]) AS n (id, recipient_id, kind, title, body)
+     JOIN inbox_state s USING (recipient_id)
+     RETURNING notification_id, recipient_id, create_time
+   ), queued AS (
+     INSERT INTO delivery (delivery_id, notification_id, channel, state, attempts, create_time, update_time, trace_id)
+     SELECT d.id, notification_id, $3, 'queued', 0, create_time, create_time, $4
+     FROM entry JOIN unnest($5::uuid[], $10::uuid[]) AS d (notification_id, id) USING (notification_id)
+     RETURNING delivery_id, notification_id
+   )
+   UPDATE inbox_state s
+   SET unread_count = unread_count + 1, revision = revision + 1, delivery_sequence = delivery_sequence + 1
+   FROM entry JOIN queued USING (notification_id)
+   WHERE s.recipient_id = entry.recipient_id
+   RETURNING entry.notification_id AS "notificationId", queued.delivery_id AS "deliveryId",
+     s.delivery_sequence AS "deliverySequence", entry.create_time AS "createTime"`,
+  { operation: "INSERT", collection: "notification" },
+);
+
+// The inbox is locked before its entry, as an event that adds entries does it.
+const markEntry = statement(
+  "inbox-mark-read",
+  `WITH state AS (
+     SELECT recipient_id FROM inbox_state WHERE recipient_id = $2 FOR UPDATE
+   ), marked AS (
+     UPDATE notification n SET read_time = statement_timestamp()
+     FROM state WHERE n.notification_id = $1 AND n.recipient_id = state.recipient_id AND n.read_time IS NULL
+     RETURNING n.recipient_id
+   )
+   UPDATE inbox_state s SET unread_count = unread_count - 1, revision = revision + 1
+   FROM marked WHERE s.recipient_id = marked.recipient_id
+   RETURNING s.revision`,
+  { operation: "UPDATE", collection: "notification" },
+);
+
+/**
+ * Puts the entries of one event in their inboxes, each with a delivery that is queued. Called once for an event: that it
+ * is, is the work of the consumer\'s inbox. The inboxes are locked in the order of their owners' ids, so that no two events wait for each other.
+ */
+export async function addToInboxes(em: EntityManager, source: EntrySource, entries: NewEntry[]): Promise<AddedEntry[]> {
+  const sorted = entries.toSorted((a, b) => (a.recipientId < b.recipientId ? -1 : 1));
+  const column = <K extends keyof NewEntry>(key: K) => sorted.map((entry) => entry[key]);
+  await execute(em, lockStates, [column("recipientId")]);
+  return execute<AddedEntry>(em, addEntries, [
+    source.eventId,
+    source.taskId ?? null,
+    source.channel,
+    source.traceId,
+    column("notificationId"),
+    column("recipientId"),
+    column("kind"),
+    column("title"),
+    column("body"),
+    column("deliveryId"),
+  ]);
+}
+
+/** Marks an entry of the recipient as read, and counts it; answers whether it was unread until now. */
+export async function markRead(db: Database, recipientId: string, id: string, signal: AbortSignal): Promise<boolean> {
+  const changed = await db.query(markEntry, [id, recipientId], { signal });
+  return changed.length > 0;
+}
+
+export function findEntry(
+  db: Database,
+  recipientId: string,
+  notificationId: string,
+  signal: AbortSignal,
+): Promise<NotificationRow | null> {
+  return db.scoped(signal, () => db.em().findOne(NotificationEntity, { notificationId, recipientId }));
+}
+
+export interface PageOfInbox {
+  unreadOnly: boolean;
+  /** Only entries that came before this position. */
+  before: bigint | undefined;
+  limit: number;
+}
+
+/** Entries of one inbox, newest first. */
+export function listEntries(
+  db: Database,
+  recipientId: string,
+  { unreadOnly, before, limit }: PageOfInbox,
+  signal: AbortSignal,
+): Promise<NotificationRow[]> {
+  const where = {
+    recipientId,
+    ...(unreadOnly && { readTime: null }),
+    ...(before !== undefined && { position: { $lt: before } }),
+  };
+  const options = { orderBy: { position: "desc" }, limit } as const;
+  return db.scoped(signal, () => db.em().find(NotificationEntity, where, options));
+}
+
+export async function countUnread(db: Database, recipientId: string, signal: AbortSignal) {
+  const state = await db.scoped(signal, () => db.em().findOne(InboxStateEntity, { recipientId }));
+  return { unreadCount: state?.unreadCount ?? 0, revision: state?.revision ?? 0n };
+}

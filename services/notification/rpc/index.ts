@@ -1,0 +1,12 @@
+import type { NotificationService } from "#gen/notification/v1/notification_service_pb.js";
+import type { ServiceImpl } from "#kit/grpc/service.ts";
+import type { NotificationContext } from "../context.ts";
+import { getUnreadCount } from "./get-unread-count.ts";
+import { listNotifications } from "./list-notifications.ts";
+import { markRead } from "./mark-read.ts";
+
+export const rpc = (ctx: NotificationContext): ServiceImpl<typeof NotificationService> => ({
+  listNotifications: listNotifications(ctx),
+  markRead: markRead(ctx),
+  getUnreadCount: getUnreadCount(ctx),
+});
