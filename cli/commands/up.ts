@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { askMesh } from "../runner/control.ts";
+import { findHome, makeHome } from "../runner/home.ts";
+import { prepareLaunch } from "../runner/launch.ts";
+import type { Mesh } from "../runner/mesh.ts";
+import { readSettings } from "../runner/settings.ts";
+import type { MeshStatus } from "../runner/status.ts";
+import { UserError } from "../user-error.ts";
+import { mebibytes, printJson, progressLine, table } from "./output.ts";
+
+export interface UpOptions {
+  profile?: string;
+  json?: boolean;
+  detach?: boolean;
+}
+
+/** `mesh up`: starts everything, prints where it is, and runs until it is stopped. */
+export async function up(options: UpOptions): Promise<void> {
+  const settings = readSettings(options.profile);
+  if (options.detach) return upDetached(options);
+  const begin = performance.now();
+  const { mesh, release } = await prepareLaunch(settings, progressLine);
+  const stopOnSignal = listenForSignals(mesh);
+  try {
+    if (await mesh.start()) report(await mesh.status(), performance.now() - begin, options);
+    await mesh.closed;
+  } catch (error) {
+    // A start that was interrupted is not a fault of its own.
+    if (!stopOnSignal.received()) throw error;
+  } finally {
+    await mesh.stop();
+    await release();
+    stopOnSignal.remove();
+  }
+}
+
+function report(status: MeshStatus, ms: number, { json, detach }: UpOptions): void {
+  const how = detach ? "`npx mesh down`" : "Ctrl-C";
+  if (json) {
+    printJson({ ...status, startMs: Math.round(ms) });
+    return;
+  }
+  const rows = status.instances.map(({ name, pid, residentBytes }) => [name, String(pid), mebibytes(residentBytes)]);
+  const { processes, parts } = status.memory;
+  const lines = [
+    "",
+    table(
+      ["", ""],
+      status.addresses.map(({ title, url }) => [title, url]),
+    ).trim(),
+    "",
+    table(["PROCESS", "PID", "MEMORY"], rows),
+    "",
+    `Memory: ${mebibytes(processes)} for our own processes, ${mebibytes(parts)} for the parts`,
+    `Tracing: ${status.tracing}`,
+    `Taskmesh is ready after ${(ms / 1000).toFixed(1)} s. ${how} stops it.`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** The first signal stops the mesh in order; repeats within that are the same key press seen twice. */
+function listenForSignals(mesh: Mesh) {
+  let signalled = false;
+  const stop = () => {
+    if (!signalled) progressLine("\nStopping …");
+    signalled = true;
+    void mesh.stop();
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, stop);
+  return {
+    received: () => signalled,
+    remove: () => {
+      for (const signal of signals) process.off(signal, stop);
+    },
+  };
+}
+
+/** Starts the runner on its own and returns when the mesh is ready. */
+async function upDetached(options: UpOptions): Promise<void> {
+  const home = findHome();
+  makeHome(home);
+  const logFile = join(home.logs, "runner.log");
+  const log = openSync(logFile, "w", 0o600);
+  const args = [process.argv[1] as string, "up", ...(options.profile ? ["--profile", options.profile] : [])];
+  const begin = performance.now();
+  const runner = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
+  let ended = false;
+  runner.once("exit", () => {
+    ended = true;
+  });
+  progressLine(`Starting; the runner writes to ${logFile}`);
+  for (;;) {
+    const status = await askMesh<MeshStatus>(home, { command: "ps" }).catch(() => undefined);
+    if (status?.ready) {
+      runner.unref();
+      report(status, performance.now() - begin, options);
+      return;
+    }
+    if (ended) throw new UserError(`Taskmesh did not start: see ${logFile}`);
+    await sleep(250);
+  }
+}

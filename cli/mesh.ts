@@ -1,0 +1,78 @@
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import manifest from "../package.json" with { type: "json" };
+import { doctor } from "./commands/doctor.ts";
+import { down } from "./commands/down.ts";
+import { logs } from "./commands/logs.ts";
+import { ps } from "./commands/ps.ts";
+import { scale } from "./commands/scale.ts";
+import { trace } from "./commands/trace.ts";
+import { up } from "./commands/up.ts";
+import { profiles } from "./topology.ts";
+import { UserError } from "./user-error.ts";
+
+const json = ["--json", "print JSON for programs"] as const;
+
+function program(): Command {
+  const mesh = new Command("mesh").description("Runs Taskmesh and looks after it.").version(manifest.version);
+  mesh
+    .command("up")
+    .description("start everything and run until Ctrl-C")
+    .option("-p, --profile <name>", `how many of each: ${profiles.join(", ")}`)
+    .option("-d, --detach", "return once it is ready, and leave it running")
+    .option(...json)
+    .action(up);
+  mesh
+    .command("down")
+    .description("stop everything, in order")
+    .option(...json)
+    .action(down);
+  mesh
+    .command("ps")
+    .description("what runs, with memory and ports")
+    .option(...json)
+    .action(ps);
+  mesh
+    .command("logs [services...]")
+    .description("the last lines of the logs, of all or of the named services")
+    .option("-f, --follow", "go on with what is added")
+    .option("-n, --lines <count>", "how many lines of each", wholeNumber, 20)
+    .option(...json)
+    .action(logs);
+  mesh
+    .command("scale <targets...>")
+    .description("set the number of instances: consumers=3")
+    .option(...json)
+    .action(scale);
+  mesh
+    .command("doctor")
+    .description("whether this machine can run it")
+    .option(...json)
+    .action(doctor);
+  mesh
+    .command("trace <id>")
+    .description("the way of one request, with the time of each hop; `last` for the newest")
+    .option(...json)
+    .action(trace);
+  return mesh;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+// A pipe that is closed early (`mesh logs | head`) is no fault; a running mesh goes on without its reader.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", () => {
+    if (process.argv[2] !== "up") process.exit(0);
+  });
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exit(error.exitCode);
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}

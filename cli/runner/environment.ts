@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { memberVariables, type ProcessName, processes } from "../topology.ts";
+import type { KeyFiles } from "./keys.ts";
+
+/** The addresses and files of one mesh, which its processes are told about. */
+export interface Surroundings {
+  keys: KeyFiles;
+  databases: Readonly<Record<string, string>>;
+  redis: string;
+  kafka: string;
+  /** host:port of Envoy's mesh listener. */
+  mesh: string;
+  smtp: string;
+  /** Undefined: nothing takes traces. */
+  otlp: string | undefined;
+  publicUrl: string;
+  mailFolder: string;
+  cacheFolder: string;
+}
+
+/** What the operator's own environment may change for every process. */
+const overridable = ["PUBLIC_URL", "MAIL_FROM", "KAFKA_PARTITIONS", "AUTH_KEY_SECRET_FILE"];
+
+/** The whole environment of one instance: the operator's own, and over it what the mesh decides. */
+export function environmentOf(
+  name: ProcessName,
+  instance: string,
+  ports: Readonly<Record<string, number>>,
+  surroundings: Surroundings,
+): Record<string, string> {
+  const row = processes[name];
+  const values = valuesOf(name, instance, surroundings);
+  const variables = [...(row.member ? memberVariables : []), ...row.variables];
+  const decided: Record<string, string> = {
+    NODE_COMPILE_CACHE: join(surroundings.cacheFolder, "node"),
+    // glibc otherwise keeps freed memory apart for every thread: a tenth more resident memory for nothing.
+    MALLOC_ARENA_MAX: "2",
+  };
+  for (const variable of variables) {
+    const given = overridable.includes(variable) ? process.env[variable] : undefined;
+    const value = given || values[variable];
+    if (value !== undefined) decided[variable] = value;
+  }
+  for (const [port, variable] of Object.entries(row.ports)) decided[variable] = String(ports[port]);
+  if (row.database !== undefined) {
+    const { name: database, variable } = row.database;
+    decided[variable] = process.env[variable] || (surroundings.databases[database] ?? "");
+  }
+  return { ...operatorEnvironment(), ...decided };
+}
+
+function valuesOf(name: ProcessName, instance: string, at: Surroundings): Record<string, string | undefined> {
+  return {
+    SERVICE_NAME: name,
+    SERVICE_INSTANCE_ID: instance,
+    HOST: "127.0.0.1",
+    MESH_ADDRESS: at.mesh,
+    MESH_IDENTITY_KEY_FILE: at.keys.identity[name],
+    MESH_IDENTITY_JWKS_FILE: at.keys.jwks,
+    REDIS_URL: at.redis,
+    KAFKA_BROKERS: at.kafka,
+    KAFKA_PARTITIONS: "12",
+    OTEL_EXPORTER_OTLP_ENDPOINT: at.otlp,
+    AUTH_KEY_SECRET_FILE: at.keys.authSecret,
+    PUBLIC_URL: at.publicUrl,
+    SMTP_URL: at.smtp,
+    MAIL_FROM: "Taskmesh <taskmesh@localhost>",
+    MAIL_FOLDER: at.mailFolder,
+  };
+}
+
+/** The variables of the shell, without npm's own, and without database URLs that only their owner should know. */
+function operatorEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !/^npm_|_DB_URL$|^POSTGRES_URL$/i.test(entry[0]),
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../user-error.ts";
+import { Backoff } from "./backoff.ts";
+import { type Child, startChild, waitUntilReady } from "./child.ts";
+import type { ProcessSpec } from "./process-spec.ts";
+import { startTimeOf } from "./process-table.ts";
+
+export type Status = "waiting" | "starting" | "ready" | "restarting" | "stopping" | "stopped";
+
+export interface InstanceEvents {
+  /** Status, pid or restarts have changed. Called at once after a program was started, so that no pid goes unrecorded. */
+  changed(instance: Instance): void;
+  /** It answers: take it into the load balancing. */
+  up(instance: Instance): Promise<void>;
+  /** It has ended, or is about to be stopped: take it out. */
+  down(instance: Instance): Promise<void>;
+  /** A line for the operator. */
+  say(line: string): void;
+}
+
+const firstAttempts = 3;
+
+/** One program that is kept running: started again with backoff whenever it ends, on the same ports and data. */
+export class Instance {
+  readonly spec: ProcessSpec;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly #events: InstanceEvents;
+  readonly #backoff = new Backoff();
+  readonly #stopping = new AbortController();
+  #child: Child | undefined;
+  #readyAt: number | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  status: Status = "waiting";
+  restarts = 0;
+  /** Together with the pid, names the process for good. */
+  startTime: string | undefined;
+  startedAt: Date | undefined;
+  lastFault: string | undefined;
+  /** When it was looked up last; 0 before that. */
+  residentBytes = 0;
+
+  constructor(spec: ProcessSpec, ports: Readonly<Record<string, number>>, events: InstanceEvents) {
+    this.spec = spec;
+    this.ports = ports;
+    this.#events = events;
+  }
+
+  get name(): string {
+    return this.spec.name;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.hasEnded() === false ? this.#child.pid : undefined;
+  }
+
+  /** Starts it and resolves once it answers; rejects with one line when three attempts fail. */
+  async start(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#launch();
+        break;
+      } catch (error) {
+        this.#stopping.signal.throwIfAborted();
+        if (attempt === firstAttempts) throw error;
+        this.lastFault = messageOf(error);
+        await sleep(this.#backoff.delayAfter(0), undefined, { signal: this.#stopping.signal });
+      }
+    }
+    this.#loop = this.#keepRunning();
+  }
+
+  /** Takes it out of the load balancing, then stops it; resolves when it is gone. */
+  async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return this.#loop;
+    this.#stopping.abort();
+    this.#become("stopping");
+    if (this.#readyAt !== undefined) await this.#events.down(this).catch(() => {});
+    await this.#child?.stop();
+    await this.#loop;
+    this.#become("stopped");
+  }
+
+  async #launch(): Promise<void> {
+    this.#become("starting");
+    const child = await startChild(this.spec);
+    this.#child = child;
+    this.startedAt = new Date();
+    this.startTime = await startTimeOf(child.pid);
+    this.#events.changed(this);
+    try {
+      await waitUntilReady(this.spec, child, this.#stopping.signal);
+    } catch (error) {
+      await child.stop();
+      throw error;
+    }
+    this.#readyAt = Date.now();
+    this.#become("ready");
+    await this.#events.up(this);
+  }
+
+  async #keepRunning(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const ending = (await this.#child?.ended) ?? "not started";
+      if (this.#stopping.signal.aborted) return;
+      await this.#restart(ending);
+    }
+  }
+
+  async #restart(ending: string): Promise<void> {
+    const readyMs = this.#readyAt === undefined ? 0 : Date.now() - this.#readyAt;
+    if (this.#readyAt !== undefined) await this.#events.down(this).catch(() => {});
+    this.#readyAt = undefined;
+    this.restarts++;
+    this.lastFault = ending;
+    this.#become("restarting");
+    const delay = this.#backoff.delayAfter(readyMs);
+    this.#events.say(`${this.name} ended (${ending}); starting it again in ${delay} ms`);
+    try {
+      await sleep(delay, undefined, { signal: this.#stopping.signal });
+      await this.#launch();
+      this.#events.say(`${this.name} is back`);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      this.lastFault = messageOf(error);
+      this.#events.say(this.lastFault);
+    }
+  }
+
+  #become(status: Status): void {
+    this.status = status;
+    this.#events.changed(this);
+  }
+}

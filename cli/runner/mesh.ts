@@ -1,0 +1,204 @@
+import type { Server } from "node:net";
+import { databases, type PartName, type ProcessName, processes, processNames, type UnitName } from "../topology.ts";
+import { UserError } from "../user-error.ts";
+import { type ControlRequest, serveControl } from "./control.ts";
+import { ensureDatabases } from "./db/databases.ts";
+import { Edge } from "./edge.ts";
+import type { Home } from "./home.ts";
+import { Instance, type InstanceEvents } from "./instance.ts";
+import { rotateLogs } from "./log-rotation.ts";
+import { meshOrder } from "./mesh-order.ts";
+import { makePlan, type Plan } from "./mesh-plan.ts";
+import { MeshPorts } from "./mesh-ports.ts";
+import { describePart, type Programs } from "./part-specs.ts";
+import type { Program } from "./parts/program.ts";
+import { specOf } from "./process-specs.ts";
+import { startTimeOf } from "./process-table.ts";
+import { checkScale, scaleTo } from "./scaling.ts";
+import { ownParts, type Settings } from "./settings.ts";
+import { readState, writeState } from "./state.ts";
+import { addressesOf, type MeshStatus, measure, memoryOf, stateOf, titleOf } from "./status.ts";
+import { Supervisor } from "./supervisor.ts";
+import { Tracing } from "./tracing.ts";
+
+export interface MeshOptions {
+  home: Home;
+  settings: Settings;
+  programs: Programs;
+  /** A line for the operator. */
+  say: (line: string) => void;
+}
+
+/** One running mesh: its parts, its processes, its control socket, and its state on disk. */
+export class Mesh {
+  readonly #options: MeshOptions;
+  readonly #supervisor = new Supervisor(meshOrder);
+  readonly #ports: MeshPorts;
+  readonly #edge: Edge;
+  readonly #tracing = new Tracing();
+  readonly #startedAt = new Date();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #abort = new AbortController();
+  #runnerStartTime: string | undefined;
+  #plan: Plan | undefined;
+  #control: Server | undefined;
+  #chores: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
+  #scaling: Promise<unknown> = Promise.resolve();
+  #ready = false;
+
+  constructor(options: MeshOptions) {
+    this.#options = options;
+    this.#ports = new MeshPorts(options.settings, readState(options.home.stateFile)?.ports ?? {});
+    this.#edge = new Edge(options.home.envoy);
+  }
+
+  /** Resolves when the mesh has been stopped, by whomever. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Starts everything and resolves once all of it answers: false when it was stopped meanwhile. Rejects with one line. */
+  async start(): Promise<boolean> {
+    const { home, settings, programs, say } = this.#options;
+    this.#runnerStartTime = await startTimeOf(process.pid);
+    this.#control = await serveControl(home, (request, progress) => this.#handle(request, progress));
+    this.#chores = setInterval(() => void this.#doChores(), 10_000);
+    const tracing = await this.#tracing.prepare(settings);
+    const plan = await makePlan({ home, settings, programs, ports: this.#ports, edge: this.#edge, tracing });
+    this.#plan = plan;
+    const parts = ownParts(settings).filter((name) => name !== "jaeger");
+    for (const name of parts) await this.#addPart(name, plan);
+    const units = processNames.filter((name) => name !== "mail" || settings.external.smtp === undefined);
+    for (const name of units) {
+      for (let count = processes[name].replicas[settings.profile]; count > 0; count--) await this.#addInstance(name);
+    }
+    if (ownParts(settings).includes("jaeger") && tracing) this.#tracing.begin((found) => this.#runJaeger(found), say);
+    if (settings.external.postgres) await ensureDatabases(settings.external.postgres, databases);
+    await this.#supervisor.start([...parts, ...units], (unit) => this.#between(unit));
+    await this.#settle();
+    this.#ready = this.#stopping === undefined;
+    return this.#ready;
+  }
+
+  /** Stops everything in reverse order. Once, however often it is called. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async status(): Promise<MeshStatus> {
+    const { instances } = this.#supervisor;
+    await measure(instances);
+    return {
+      profile: this.#options.settings.profile,
+      home: this.#options.home.folder,
+      startedAt: this.#startedAt.toISOString(),
+      ready: this.#ready,
+      addresses: addressesOf(this.#options.settings),
+      tracing: this.#tracing.status,
+      instances: instances.map(stateOf),
+      memory: memoryOf(instances),
+    };
+  }
+
+  async #addPart(name: PartName, plan: Plan): Promise<Instance> {
+    const ports = plan.partPorts[name];
+    const instance = new Instance(await describePart(name, ports, plan.parts), ports, this.#events(name));
+    this.#supervisor.add(name, instance);
+    return instance;
+  }
+
+  async #addInstance(name: ProcessName): Promise<Instance> {
+    const { home } = this.#options;
+    const { surroundings } = this.#plan as Plan;
+    const taken = new Set(this.#supervisor.instancesOf(name).map((instance) => instance.name));
+    let index = 1;
+    while (taken.has(`${name}-${index}`)) index++;
+    const instanceName = name === "mail" ? name : `${name}-${index}`;
+    const ports = await this.#ports.ofInstance(name, instanceName);
+    const instance = new Instance(specOf(name, instanceName, ports, { home, surroundings }), ports, this.#events(name));
+    this.#supervisor.add(name, instance);
+    return instance;
+  }
+
+  async #runJaeger(program: Program): Promise<void> {
+    const plan = this.#plan as Plan;
+    plan.parts.programs.jaeger = program;
+    await (await this.#addPart("jaeger", plan)).start();
+  }
+
+  #events(unit: UnitName): InstanceEvents {
+    const row = unit in processes ? processes[unit as ProcessName] : undefined;
+    return {
+      changed: () => this.#save(),
+      up: async (instance) => (row === undefined ? undefined : this.#edge.add(instance, row)),
+      down: async (instance) => (row === undefined ? undefined : this.#edge.remove(instance, row)),
+      say: this.#options.say,
+    };
+  }
+
+  async #between(unit: UnitName): Promise<void> {
+    const { adminUrl } = this.#plan as Plan;
+    if (unit === "postgres" && adminUrl !== undefined) await ensureDatabases(adminUrl, databases);
+    const seconds = ((Date.now() - this.#startedAt.getTime()) / 1000).toFixed(1);
+    const count = this.#supervisor.instancesOf(unit).length;
+    this.#options.say(`${titleOf(unit)} is ready (${count > 1 ? `${count} instances, ` : ""}${seconds} s)`);
+  }
+
+  async #handle(request: ControlRequest, progress: (line: string) => void): Promise<unknown> {
+    switch (request.command) {
+      case "ps":
+        return this.status();
+      case "down":
+        return this.stop();
+      case "scale":
+        return this.#scale(request.service, request.count, progress);
+    }
+  }
+
+  async #scale(service: string, count: number, progress: (line: string) => void): Promise<void> {
+    const name = checkScale(service, count);
+    if (!this.#ready) throw new UserError("Taskmesh is starting or stopping: try again when it is ready");
+    const turn = this.#scaling.then(() =>
+      scaleTo({ supervisor: this.#supervisor, name, count, add: () => this.#addInstance(name), progress }),
+    );
+    this.#scaling = turn.catch(() => {});
+    await turn;
+    await this.#settle();
+  }
+
+  /** What is ready is of use only once Envoy has seen so, too. */
+  async #settle(): Promise<void> {
+    const { settings, say } = this.#options;
+    if (await this.#edge.settle(settings.publicPorts.envoyAdmin, this.#abort.signal)) return;
+    say(`Envoy does not reach every instance yet: see http://127.0.0.1:${settings.publicPorts.envoyAdmin}/clusters`);
+  }
+
+  async #stop(): Promise<void> {
+    this.#ready = false;
+    this.#abort.abort();
+    await this.#tracing.stop();
+    await this.#supervisor.stop();
+    clearInterval(this.#chores);
+    this.#save();
+    this.#control?.close();
+    this.#closed.resolve();
+  }
+
+  async #doChores(): Promise<void> {
+    await rotateLogs(this.#options.home.logs).catch(() => {});
+    await measure(this.#supervisor.instances);
+    if (!this.#stopping) this.#save();
+  }
+
+  #save(): void {
+    writeState(this.#options.home.stateFile, {
+      runner: { pid: process.pid, startTime: this.#runnerStartTime },
+      startedAt: this.#startedAt.toISOString(),
+      profile: this.#options.settings.profile,
+      ports: this.#ports.taken,
+      instances: this.#supervisor.instances.map(stateOf),
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import { createServer } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { pickPorts } from "./ports.ts";
+import { checkPublicPorts, ownParts, ownPublicPorts, readSettings } from "./settings.ts";
+
+const closing: (() => void)[] = [];
+
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+describe("readSettings", () => {
+  test("takes the fixed addresses and the light profile by default", () => {
+    const settings = readSettings(undefined, {});
+    expect(settings.publicPorts).toEqual({ edge: 8080, edgeTls: 8443, jaeger: 16686, mail: 1080, envoyAdmin: 9901 });
+    expect(settings.profile).toBe("light");
+  });
+
+  test("names every wrong variable at once, with what it must be", () => {
+    const wrong = () => readSettings("huge", { EDGE_PORT: "http", MAIL_UI_PORT: "70000" });
+    expect(wrong).toThrow(
+      [
+        "EDGE_PORT is wrong: it must be a port from 1 to 65535",
+        "MAIL_UI_PORT is wrong: it must be a port from 1 to 65535",
+        'There is no profile "huge": take one of light, default, medium, heavy',
+      ].join("\n"),
+    );
+  });
+
+  test("refuses the same port twice", () => {
+    expect(() => readSettings(undefined, { EDGE_PORT: "8443" })).toThrow(
+      "EDGE_PORT and EDGE_TLS_PORT are both 8443: give each its own port",
+    );
+  });
+});
+
+test("a part that the environment names is not run by us", () => {
+  expect(ownParts(readSettings(undefined, {}))).toEqual(["envoy", "postgres", "redis", "kafka", "jaeger"]);
+  const source = {
+    REDIS_URL: "redis://elsewhere",
+    KAFKA_BROKERS: "elsewhere:9092",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://elsewhere:4318",
+    AUTH_DB_URL: "postgres://a",
+    USER_DB_URL: "postgres://b",
+    TASK_DB_URL: "postgres://c",
+    NOTIFICATION_DB_URL: "postgres://d",
+  };
+  expect(ownParts(readSettings(undefined, source))).toEqual(["envoy"]);
+});
+
+test("the share of traces is a setting, and with none of them there is no Jaeger", () => {
+  expect(readSettings(undefined, {}).sampleRatio).toBe(1);
+  expect(readSettings(undefined, { OTEL_TRACES_SAMPLER_ARG: "0.1" }).sampleRatio).toBe(0.1);
+  const untraced = readSettings(undefined, { OTEL_TRACES_SAMPLER_ARG: "0" });
+  expect([ownParts(untraced), ownPublicPorts(untraced)]).toEqual([
+    ["envoy", "postgres", "redis", "kafka"],
+    ["edge", "edgeTls", "envoyAdmin", "mail"],
+  ]);
+  expect(() => readSettings(undefined, { OTEL_TRACES_SAMPLER_ARG: "10" })).toThrow(
+    "OTEL_TRACES_SAMPLER_ARG is wrong: it must be a number from 0 to 1",
+  );
+});
+
+test("a public port that another program holds is named, with the variable that moves ours and a free port for it", async () => {
+  const ports = (await pickPorts(5)) as [number, number, number, number, number];
+  const server = createServer().listen(ports[3], "127.0.0.1");
+  closing.push(() => server.close());
+  await new Promise((resolve) => server.once("listening", resolve));
+  const [EDGE_PORT, EDGE_TLS_PORT, JAEGER_PORT, MAIL_UI_PORT, ENVOY_ADMIN_PORT] = ports.map(String);
+  const source = { EDGE_PORT, EDGE_TLS_PORT, JAEGER_PORT, MAIL_UI_PORT, ENVOY_ADMIN_PORT };
+  await expect(checkPublicPorts(readSettings(undefined, source))).rejects.toThrow(
+    new RegExp(`^Port ${MAIL_UI_PORT} \\(Mail inbox\\) is taken .* or move ours with MAIL_UI_PORT=\\d+$`),
+  );
+});

@@ -1,0 +1,115 @@
+import { type PartName, type Profile, processes, profiles, publicPorts } from "../topology.ts";
+import { UserError } from "../user-error.ts";
+import { isPortFree, PortBook } from "./ports.ts";
+
+/** What the runner itself reads beside the public ports, with its meaning. */
+export const runnerVariables: Readonly<Record<string, string>> = {
+  MESH_HOME: "the folder of data, keys and logs; .mesh unless set",
+  MESH_PROFILE: "light, default, medium or heavy; light unless set",
+  TASKMESH_CACHE: "where fetched parts are kept, for all checkouts; ~/.cache/taskmesh unless set",
+  POSTGRES_URL: "a PostgreSQL server to use instead of one of our own, with the right to create databases",
+  KAFKA_HOME: "an installed Kafka to run instead of the fetched one",
+  JAVA_HOME: "the Java to run Kafka with; the one on PATH unless set",
+  EDGE_TLS_CERT_FILE: "the certificate of the TLS edge (PEM); self-signed unless set",
+  EDGE_TLS_KEY_FILE: "the key of that certificate (PEM)",
+  JAEGER_QUERY_URL: "where `mesh trace` asks for traces; our own Jaeger unless set",
+};
+
+export type PublicPortName = keyof typeof publicPorts;
+
+/** What the environment says about this mesh. */
+export interface Settings {
+  profile: Profile;
+  publicPorts: Readonly<Record<PublicPortName, number>>;
+  /** Parts and servers of others, that are used instead of our own. */
+  external: { postgres?: string; redis?: string; kafka?: string; otlp?: string; smtp?: string };
+  /** True when every service has been given a database URL, so that no server of ours is needed. */
+  databasesGiven: boolean;
+  /** Share of new traces that are kept, which Envoy decides as the first hop. 0: nobody makes any. */
+  sampleRatio: number;
+}
+
+/** Reads the environment; throws one line for each wrong variable. */
+export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv = process.env): Settings {
+  const faults: string[] = [];
+  const ports = Object.fromEntries(
+    Object.entries(publicPorts).map(([name, { variable, port }]) => {
+      const text = source[variable] || String(port);
+      const value = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+      if (value < 1 || value > 65_535) faults.push(`${variable} is wrong: it must be a port from 1 to 65535`);
+      return [name, value];
+    }),
+  ) as Record<PublicPortName, number>;
+  faults.push(...doublePorts(ports));
+  const profile = wishedProfile ?? (source.MESH_PROFILE || "light");
+  if (!profiles.includes(profile as Profile)) {
+    faults.push(`There is no profile "${profile}": take one of ${profiles.join(", ")}`);
+  }
+  const sampleRatio = Number(source.OTEL_TRACES_SAMPLER_ARG || 1);
+  if (!(sampleRatio >= 0 && sampleRatio <= 1)) {
+    faults.push("OTEL_TRACES_SAMPLER_ARG is wrong: it must be a number from 0 to 1");
+  }
+  if (faults.length > 0) throw new UserError(faults.join("\n"));
+  return {
+    profile: profile as Profile,
+    publicPorts: ports,
+    external: {
+      postgres: source.POSTGRES_URL || undefined,
+      redis: source.REDIS_URL || undefined,
+      kafka: source.KAFKA_BROKERS || undefined,
+      otlp: source.OTEL_EXPORTER_OTLP_ENDPOINT || undefined,
+      smtp: source.SMTP_URL || undefined,
+    },
+    databasesGiven: databaseVariables().every((variable) => source[variable]),
+    sampleRatio,
+  };
+}
+
+/** The public ports that this mesh will listen on itself. */
+export function ownPublicPorts(settings: Settings): PublicPortName[] {
+  const names: PublicPortName[] = ["edge", "edgeTls", "envoyAdmin"];
+  if (ownParts(settings).includes("jaeger")) names.push("jaeger");
+  if (settings.external.smtp === undefined) names.push("mail");
+  return names;
+}
+
+/** Throws one line for each public port that another program holds, with the variable that moves ours. */
+export async function checkPublicPorts(settings: Settings): Promise<void> {
+  const taken: string[] = [];
+  const book = new PortBook(Object.values(settings.publicPorts));
+  for (const name of ownPublicPorts(settings)) {
+    const port = settings.publicPorts[name];
+    if (await isPortFree(port)) continue;
+    const { title, variable } = publicPorts[name];
+    const free = await book.take(port + 1);
+    taken.push(`Port ${port} (${title}) is taken by another program: stop that, or move ours with ${variable}=${free}`);
+  }
+  if (taken.length > 0) throw new UserError(taken.join("\n"));
+}
+
+/** The parts that this mesh runs itself. */
+export function ownParts({ external, databasesGiven, sampleRatio }: Settings): PartName[] {
+  const parts: PartName[] = ["envoy"];
+  if (external.postgres === undefined && !databasesGiven) parts.push("postgres");
+  if (external.redis === undefined) parts.push("redis");
+  if (external.kafka === undefined) parts.push("kafka");
+  if (external.otlp === undefined && sampleRatio > 0) parts.push("jaeger");
+  return parts;
+}
+
+function databaseVariables(): string[] {
+  const variables = Object.values(processes).flatMap((row) => row.database?.variable ?? []);
+  return [...new Set(variables)];
+}
+
+function doublePorts(ports: Readonly<Record<PublicPortName, number>>): string[] {
+  const seen = new Map<number, string>();
+  return Object.entries(ports).flatMap(([name, port]) => {
+    const { variable } = publicPorts[name as PublicPortName];
+    const other = seen.get(port);
+    seen.set(port, variable);
+    return other === undefined || port === 0
+      ? []
+      : [`${other} and ${variable} are both ${port}: give each its own port`];
+  });
+}
