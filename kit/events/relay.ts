@@ -105,13 +105,18 @@ class OutboxRelay implements Relay {
   }
 
   async #run(): Promise<void> {
+    let faults = 0;
     while (!this.#stopping) {
+      const begin = performance.now();
       try {
         await this.#connected();
       } catch (error) {
         if (!this.#stopping) log.warn({ error }, "the relay starts over");
       }
-      if (!this.#stopping) await this.#wake.wait(standbyMs);
+      // One that fails at once, again and again, leaves the database alone for ever longer.
+      faults = performance.now() - begin < standbyMs ? faults + 1 : 0;
+      const end = performance.now() + Math.min(100 * 2 ** faults, 5_000);
+      while (!this.#stopping && performance.now() < end) await this.#wake.wait(end - performance.now());
     }
   }
 

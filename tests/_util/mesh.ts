@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +45,8 @@ export class TestMesh {
   /** Starts a mesh and answers once it is ready. */
   static async start({ env = {}, mutant }: MeshOptions = {}): Promise<TestMesh> {
     const home = mkdtempSync(join(tmpdir(), "taskmesh-"));
+    // PostgreSQL may have to run as another account, which must get to its data; else they would stay behind elsewhere.
+    chmodSync(home, 0o711);
     const ports = await freePorts(publicPortVariables.length);
     const environment: NodeJS.ProcessEnv = {
       ...process.env,

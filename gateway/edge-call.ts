@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { ServiceError } from "#kit/errors.ts";
+import { newId } from "#kit/id.ts";
+
+const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** What the edge knows of a request, whatever protocol it speaks. */
+export interface EdgeCall {
+  readonly requestId: string;
+  /** Address of the client as the nearest trusted proxy saw it. */
+  readonly clientAddress: string;
+  readonly headers: IncomingHttpHeaders;
+  /** In milliseconds since the epoch. */
+  readonly startTime: number;
+  /** The bearer token, once it was verified. */
+  accessToken?: string | undefined;
+  /** What was found wrong with the body before the protocol's own handler saw it. */
+  bodyFault?: ServiceError | undefined;
+}
+
+/** The caller's request id when it is well formed, otherwise a new one. */
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const given = headers["x-request-id"];
+  return typeof given === "string" && acceptableId.test(given) ? given : newId();
+}
+
+type Rewritten = Pick<IncomingMessage, "url"> & { originalUrl?: string };
+
+/**
+ * Hides a percent-encoded path from fastify, which would decode it, or refuse it without naming the field.
+ * No route of fastify's own has such a path; all of them go to the transcoder, which reads `targetOf`.
+ */
+export function keepEncodedPath(request: Rewritten): string {
+  const { url = "/" } = request;
+  const percent = url.indexOf("%");
+  const mark = url.indexOf("?");
+  if (percent < 0 || (mark >= 0 && mark < percent)) return url;
+  request.originalUrl = url;
+  return "/percent-encoded";
+}
+
+/** The request target as it came. */
+export function targetOf(request: Rewritten): string {
+  return request.originalUrl ?? request.url ?? "/";
+}
