@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { hkdfSync } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type EntityManager, type EntitySchema, MikroORM } from "@mikro-orm/postgresql";
@@ -8,9 +9,10 @@ import type { Lifecycle } from "#kit/lifecycle.ts";
 import { logger } from "#observability/logger.ts";
 import { observe } from "#observability/metrics.ts";
 import { abortError, activeSignal, Canceller, cancelledBy, untilAborted } from "./cancellation.ts";
+import { EnclosingTransaction } from "./enclosing.ts";
 import { isConnectionError, toServiceError } from "./errors.ts";
 import { type MigrationEntry, migrate } from "./migrate.ts";
-import { sessionClass } from "./session.ts";
+import { sessionClass, withRowTypes } from "./session.ts";
 import { rowTypes, type Statement, statement } from "./statement.ts";
 
 export type { EntityManager, EntitySchema, MigrationEntry };
@@ -66,6 +68,7 @@ export class Database {
   readonly #pool: pg.Pool;
   readonly #canceller: Canceller;
   readonly #stopObserving: (() => void)[];
+  readonly #enclosing = new AsyncLocalStorage<EnclosingTransaction>();
 
   /** Opens the pool without waiting or migrating; processes use `openDatabase`. */
   constructor(options: Omit<DatabaseOptions, "lifecycle" | "migrations">) {
@@ -83,20 +86,47 @@ export class Database {
     return this.orm.em.fork() as EntityManager;
   }
 
-  /** Runs `fn` in one transaction, flushes and commits. An aborted signal cancels the running query and rolls back. */
+  /**
+   * Runs `fn` in one transaction, flushes and commits. An aborted signal cancels the running query and rolls back.
+   * Inside `asOne` it is a part of that transaction.
+   */
   async transactional<T>(fn: (em: EntityManager) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const { signal, statementTimeoutMs } = options;
+    const work = async (em: EntityManager) => {
+      if (statementTimeoutMs !== undefined) await execute(em, setTimeoutLocally, [String(statementTimeoutMs)]);
+      // Rolls back at once: what `fn` still does then meets a transaction that is over.
+      return untilAborted(signal, fn(em));
+    };
+    const enclosing = this.#enclosing.getStore();
     return this.#guarded(signal, () =>
-      this.em().transactional(async (em) => {
-        const own = em as EntityManager;
-        if (statementTimeoutMs !== undefined) await execute(own, setTimeoutLocally, [String(statementTimeoutMs)]);
-        // Rolls back at once: what `fn` still does then meets a transaction that is over.
-        return untilAborted(signal, fn(own));
-      }),
+      enclosing === undefined
+        ? this.em().transactional((em) => work(em as EntityManager))
+        : enclosing.join(async (em) => {
+            const result = await work(em);
+            await em.flush();
+            return result;
+          }),
     );
   }
 
-  /** Runs one statement on a connection of the pool. Parameters are $1, $2, …; see `rowTypes` for how values come back. */
+  /**
+   * Runs `fn` in one transaction that every `transactional` and `query` of this database joins that `fn` comes to,
+   * however deep: all of it is committed at its end, or nothing. `em()` stays outside.
+   */
+  async asOne<T>(fn: (em: EntityManager) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    let enclosing: EnclosingTransaction | undefined;
+    try {
+      return await this.transactional((em) => {
+        const whole = new EnclosingTransaction(em);
+        enclosing = whole;
+        return this.#enclosing.run(whole, () => whole.run(fn));
+      }, options);
+    } finally {
+      enclosing?.end();
+    }
+  }
+
+  /** Runs one statement on a connection of the pool, or of the transaction that encloses it. Parameters are $1, $2, …; see `rowTypes` for how values come back. */
   async query<R = Record<string, unknown>>(
     sql: string | Statement,
     params: readonly unknown[] = [],
@@ -104,8 +134,12 @@ export class Database {
   ): Promise<R[]> {
     if (typeof sql === "string" && name !== undefined) statement(name, sql);
     const text = typeof sql === "string" ? sql : sql.text;
+    const enclosing = this.#enclosing.getStore();
     return this.#guarded(signal, async () => {
       if (signal?.aborted) throw abortError(signal);
+      if (enclosing !== undefined) {
+        return enclosing.join((em) => withRowTypes(() => execute<R>(em, { text }, params)));
+      }
       const client = await this.#pool.connect();
       try {
         return (await client.query({ text, values: [...params], types: rowTypes })).rows as R[];
@@ -154,7 +188,7 @@ const setTimeoutLocally = statement("db-statement-timeout", "SELECT set_config('
 /** Runs a declared statement inside the transaction of an entity manager, with real parameters. */
 export async function execute<R = Record<string, unknown>>(
   em: EntityManager,
-  { text }: Statement,
+  { text }: Pick<Statement, "text">,
   params: readonly unknown[] = [],
 ): Promise<R[]> {
   const executor = em.getTransactionContext() ?? em.getConnection().getClient();
@@ -169,7 +203,14 @@ export async function schemaDrift(database: Database): Promise<string> {
 }
 
 /** Tables that belong to the kit, which no entity describes. */
-const kitTables = [/^outbox_/, /^inbox_event/, /^parked_key$/, /^dead_letter$/, /^mikro_orm_migrations$/];
+const kitTables = [
+  /^outbox_/,
+  /^inbox_event/,
+  /^parked_key$/,
+  /^dead_letter$/,
+  /^idempotency_key$/,
+  /^mikro_orm_migrations$/,
+];
 
 function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, canceller: Canceller) {
   const { hostname, port, pathname } = new URL(options.url);

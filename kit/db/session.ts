@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import pg from "pg";
 import { histogram } from "#observability/metrics.ts";
 import type { SpanAttributes, SpanName } from "#observability/names.ts";
@@ -12,6 +13,13 @@ export interface SessionContext {
   canceller: Canceller;
   /** The same on every span: which system, which database. */
   attributes: SpanAttributes;
+}
+
+const typed = new AsyncLocalStorage<true>();
+
+/** Rows of the statements that `fn` runs come back as `rowTypes` says, also where a library sends them. */
+export function withRowTypes<T>(fn: () => T): T {
+  return typed.run(true, fn);
 }
 
 const duration = histogram("db.client.operation.duration");
@@ -90,7 +98,8 @@ function startSpan({ attributes }: SessionContext, { operation, collection }: St
 function toQuery(first: unknown, values: unknown): Query {
   const query = typeof first === "string" ? { text: first, values: values as unknown[] | undefined } : (first as Query);
   const known = knownStatement(query.text);
-  return known === undefined ? query : { ...query, name: known.name, types: rowTypes };
+  if (known !== undefined) return { ...query, name: known.name, types: rowTypes };
+  return typed.getStore() ? { ...query, types: rowTypes } : query;
 }
 
 function isSubmittable(first: unknown): boolean {

@@ -8,8 +8,13 @@ import { TestService } from "./testing.ts";
 
 describe("the policy of a method", () => {
   it("is what the proto says", () => {
-    expect(policyOf(AuthService.method.login)).toEqual({ access: Access.PUBLIC, callers: new Set() });
-    expect(policyOf(UserService.method.createUser)).toEqual({ access: Access.INTERNAL, callers: new Set(["auth"]) });
+    expect(policyOf(AuthService.method.login)).toMatchObject({ access: Access.PUBLIC, callers: new Set() });
+    expect(policyOf(UserService.method.createUser)).toEqual({
+      access: Access.INTERNAL,
+      callers: new Set(["auth"]),
+      idempotencyKey: false,
+    });
+    expect(policyOf(UserService.method.updateMe)).toMatchObject({ access: Access.USER, idempotencyKey: true });
     expect(policyOf(TestService.method.withoutPolicy)).toBeUndefined();
     expect(policyOf(Health.method.check)).toBeUndefined();
   });

@@ -8,6 +8,8 @@ export interface MethodPolicy {
   access: Access;
   /** With ACCESS_INTERNAL: the services that may call; all of them when empty. */
   callers: ReadonlySet<string>;
+  /** Whether a repeated key answers as the first call did. */
+  idempotencyKey: boolean;
 }
 
 interface Entry {
@@ -39,7 +41,7 @@ function entryOf(method: DescMethod): Entry {
 function read(method: DescMethod): Entry {
   const unset = method.methodKind === "unary" ? defaultTimeoutMs : undefined;
   if (!hasOption(method, policy)) return { policy: undefined, timeoutMs: unset };
-  const { access, callers, timeout } = getOption(method, policy);
+  const { access, callers, timeout, idempotencyKey } = getOption(method, policy);
   const timeoutMs = timeout ? Number(timeout.seconds) * 1000 + timeout.nanos / 1e6 : unset;
-  return { policy: { access, callers: new Set(callers) }, timeoutMs };
+  return { policy: { access, callers: new Set(callers), idempotencyKey }, timeoutMs };
 }

@@ -42,7 +42,7 @@ export interface GrpcServerOptions {
   identity: Identity;
   tokens: TokenVerifier;
   lifecycle: Lifecycle;
-  /** Changes the standard chain; for tests. */
+  /** Changes the standard chain: a service adds links of its own, a test takes some out. */
   interceptors?: (standard: ServerInterceptor[]) => ServerInterceptor[];
 }
 

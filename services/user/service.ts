@@ -6,6 +6,8 @@ import { openProducer } from "#kit/events/producer.ts";
 import { startRelay } from "#kit/events/relay.ts";
 import { MeshChannel } from "#kit/grpc/client.ts";
 import { service, startGrpcServer } from "#kit/grpc/server.ts";
+import { idempotency } from "#kit/idempotency/interceptor.ts";
+import { startAnswerPurge } from "#kit/idempotency/purge.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { startAdmin } from "#observability/admin.ts";
@@ -26,6 +28,7 @@ export async function startService(config: UserConfig, lifecycle: Lifecycle): Pr
   const { brokers, partitions } = config.kafka;
   const producer = openProducer({ brokers, partitions, clientId: config.instanceId, lifecycle });
   startRelay({ database, source: "user", producer, lifecycle });
+  startAnswerPurge(database, lifecycle);
 
   const channel = lifecycle.use("mesh", new MeshChannel(config.mesh.address), (open) => open.close());
   const redis = openRedis({ url: config.redis.url, lifecycle });
@@ -39,5 +42,6 @@ export async function startService(config: UserConfig, lifecycle: Lifecycle): Pr
     identity,
     tokens: meshTokenVerifier({ channel, identity, redis, lifecycle, issuer: config.tokens.issuer }),
     lifecycle,
+    interceptors: (standard) => [...standard, idempotency(database)],
   });
 }
