@@ -1,12 +1,25 @@
 import { defineConfig } from "vitest/config";
+import { CountReporter } from "./tests/_util/count-reporter.ts";
 
-const sources = ["kit", "services", "gateway", "consumers", "cli", "clients", "observability", "envoy", "tests/_util"];
+const sources = [
+  "kit",
+  "services",
+  "gateway",
+  "consumers",
+  "cli",
+  "clients",
+  "observability",
+  "envoy",
+  "tests/_util",
+  "tests/bench",
+];
 
 // Faults that a test provokes are no news; a test of the log itself makes its own.
 const env = { LOG_LEVEL: "fatal" };
 
 export default defineConfig({
   test: {
+    reporters: ["default", new CountReporter()],
     projects: [
       { test: { name: "unit", env, include: sources.map((folder) => `${folder}/**/*.test.ts`), testTimeout: 20_000 } },
       { test: { name: "repo", include: ["tests/repo/**/*.test.ts"], testTimeout: 60_000 } },
