@@ -7,7 +7,7 @@ import {
   TaskService,
   UpdateTaskRequestSchema,
 } from "#gen/task/v1/task_service_pb.js";
-import { applyIfMatch, entityTag } from "./etag.ts";
+import { applyIfMatch, entityTag, isUnchanged } from "./etag.ts";
 
 const { updateTask, completeTask, getTask } = TaskService.method;
 const update = (init: MessageInitShape<typeof UpdateTaskRequestSchema>) => create(UpdateTaskRequestSchema, init);
@@ -47,4 +47,19 @@ test("entityTag is the etag in quotes, when it can be a header", () => {
   expect(entityTag(create(TaskSchema, { etag: 'a"b' }))).toBeUndefined();
   expect(entityTag(create(GetTaskRequestSchema))).toBeUndefined();
   expect(entityTag(undefined)).toBeUndefined();
+});
+
+describe("isUnchanged", () => {
+  test.each([
+    ['"v7"', true],
+    ['W/"v7"', true],
+    ['"v6", "v7"', true],
+    ["*", true],
+    ['"v6"', false],
+    ["v7", false],
+    [undefined, false],
+  ])("compares %s weakly", (ifNoneMatch, unchanged) => {
+    expect(isUnchanged(ifNoneMatch, '"v7"')).toBe(unchanged);
+    expect(isUnchanged(ifNoneMatch, undefined)).toBe(false);
+  });
 });

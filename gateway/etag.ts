@@ -32,6 +32,13 @@ export function entityTag(resource: Message | undefined): string | undefined {
   return typeof etag === "string" && etag !== "" && strongTag.test(`"${etag}"`) ? `"${etag}"` : undefined;
 }
 
+/** Whether If-None-Match (RFC 9110, section 13.1.2: weak comparison) names the tag that the resource has. */
+export function isUnchanged(ifNoneMatch: string | undefined, tag: string | undefined): boolean {
+  if (ifNoneMatch === undefined || tag === undefined) return false;
+  if (ifNoneMatch.trim() === "*") return true;
+  return [...ifNoneMatch.matchAll(/"[\x21\x23-\x7e]*"/g)].some(([given]) => given === tag);
+}
+
 /** The way from the request to its etag field: none, one or two fields. */
 function placeOf(method: DescMethod): DescField[] {
   let place = places.get(method);

@@ -8,7 +8,7 @@ import { applyIfMatch } from "./etag.ts";
 
 // The gateway keeps this much of the client's time for itself, so that the service is the one that reports a timeout.
 const hopMs = 20;
-const idempotencyKeys = /^[\x20-\x7e]{1,255}$/;
+const idempotencyKeys = /^[\x21-\x7e]{1,255}$/;
 
 /** What a protocol adds to the call: how long the client waits, and whether it still does. */
 export interface Waiting {
@@ -63,7 +63,7 @@ function optionsOf(call: EdgeCall, { timeoutMs, signal }: Waiting): ForwardOptio
 /** A key that were dropped on the way would let a repeated call do its work twice. */
 function checkedKey(key: string): string {
   if (idempotencyKeys.test(key)) return key;
-  throw malformedRequest("idempotency-key must be 1 to 255 printable ASCII characters");
+  throw malformedRequest("idempotency-key must be 1 to 255 visible ASCII characters");
 }
 
 const ownHeaders =

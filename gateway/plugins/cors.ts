@@ -5,6 +5,7 @@ const allowHeaders = [
   "authorization",
   "content-type",
   "if-match",
+  "if-none-match",
   "idempotency-key",
   "prefer",
   "x-request-id",
@@ -16,7 +17,7 @@ const allowHeaders = [
   "x-user-agent",
 ].join(", ");
 const exposeHeaders =
-  "etag, retry-after, x-request-id, www-authenticate, grpc-status, grpc-message, grpc-status-details-bin";
+  "etag, idempotency-replayed, retry-after, x-request-id, www-authenticate, grpc-status, grpc-message, grpc-status-details-bin";
 const maxAgeSeconds = "600";
 
 /** Cross-origin calls (WHATWG Fetch) from the origins given, without cookies; from others none, which is the default. */

@@ -8,7 +8,7 @@ import type { GatewayContext } from "../context.ts";
 import { clientTimeoutMs, waitSeconds } from "../deadline.ts";
 import { targetOf } from "../edge-call.ts";
 import { methodNotAllowed, unknownPath, unsupportedMedia } from "../errors/edge-error.ts";
-import { entityTag } from "../etag.ts";
+import { entityTag, isUnchanged } from "../etag.ts";
 import { forwardUnary, visibleHeaders } from "../forward.ts";
 import { observed } from "../observe.ts";
 import type { Binding } from "../transcoding/binding.ts";
@@ -64,8 +64,10 @@ async function answer(context: GatewayContext, exchange: Exchange): Promise<Fast
     // HTTP/1.1 clients hardly ever read trailers, so that these are headers too.
     for (const [name, value] of visibleHeaders({ ...response.headers, ...response.trailers }))
       reply.header(name, value);
-    addHeaders(reply, binding, response.message);
+    const etag = addHeaders(reply, binding, response.message);
     if (timeoutMs !== undefined) addPreferenceApplied(request, reply);
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (isRead && isUnchanged(edge.headers["if-none-match"], etag)) return reply.code(304).send();
     return reply
       .header("content-type", "application/json; charset=utf-8")
       .send(context.transcoder.encode(binding, response.message));
@@ -95,7 +97,8 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-function addHeaders(reply: FastifyReply, { method, responseBody }: Binding, response: Message): void {
+/** Answers with the entity tag, if there is one. */
+function addHeaders(reply: FastifyReply, { method, responseBody }: Binding, response: Message): string | undefined {
   const holder = response as Message & Record<string, unknown>;
   const resource = responseBody?.fieldKind === "message" ? (holder[responseBody.localName] as Message) : response;
   const etag = entityTag(resource);
@@ -103,6 +106,7 @@ function addHeaders(reply: FastifyReply, { method, responseBody }: Binding, resp
   const isPublicRead =
     method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && policyOf(method)?.access === Access.PUBLIC;
   if (isPublicRead) reply.header("cache-control", "public, max-age=60");
+  return etag;
 }
 
 function addPreferenceApplied({ edge }: FastifyRequest, reply: FastifyReply): void {

@@ -55,6 +55,12 @@ describe("one call, every protocol", () => {
     expect(await response.json()).toEqual(toJson(TaskSchema, stored, { alwaysEmitImplicit: true }));
   });
 
+  test("REST answers 304 without a body to whoever has this version already", async () => {
+    const unchanged = await get(`/v1/tasks/${taskId}`, { "if-none-match": '"v6", W/"v7"' });
+    expect([unchanged.status, unchanged.headers.get("etag"), await unchanged.text()]).toEqual([304, '"v7"', ""]);
+    expect((await get(`/v1/tasks/${taskId}`, { "if-none-match": '"v6"' })).status).toBe(200);
+  });
+
   test.each(protocols)("%s answers the same message", async (protocol) => {
     const client = createClient(TaskService, edge.transports[protocol]);
     const { task } = await client.getTask({ taskId }, { headers: { authorization } });
