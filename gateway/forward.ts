@@ -1,9 +1,9 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { invalidArgument } from "#kit/errors.ts";
 import type { Answer, HeaderMap } from "#kit/grpc/outgoing-call.ts";
 import type { Forwarder, ForwardOptions } from "#kit/grpc/raw-client.ts";
 import { deadlineExceeded } from "#kit/grpc/server-call.ts";
 import type { EdgeCall } from "./edge-call.ts";
-import { malformedRequest } from "./errors/edge-error.ts";
 import { applyIfMatch } from "./etag.ts";
 
 // The gateway keeps this much of the client's time for itself, so that the service is the one that reports a timeout.
@@ -63,7 +63,7 @@ function optionsOf(call: EdgeCall, { timeoutMs, signal }: Waiting): ForwardOptio
 /** A key that were dropped on the way would let a repeated call do its work twice. */
 function checkedKey(key: string): string {
   if (idempotencyKeys.test(key)) return key;
-  throw malformedRequest("idempotency-key must be 1 to 255 visible ASCII characters");
+  throw invalidArgument("idempotency_key", "must be 1 to 255 visible ASCII characters");
 }
 
 const ownHeaders =
