@@ -8,6 +8,7 @@ import { startAdmin } from "#observability/admin.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import { keepEncodedPath, requestIdOf } from "./edge-call.ts";
+import { openApiPlugin } from "./openapi/plugin.ts";
 import { connectPlugin } from "./plugins/connect.ts";
 import { addCors } from "./plugins/cors.ts";
 import { healthPlugin } from "./plugins/health.ts";
@@ -71,6 +72,7 @@ function addParts(app: FastifyInstance, context: GatewayContext): void {
   addCors(app, config.cors.origins);
   addProblems(app);
   app.register(indexPlugin, { context });
+  app.register(openApiPlugin, { context });
   app.register(healthPlugin, { context });
   app.register(connectPlugin, { context });
   app.register(restPlugin, { context });

@@ -115,7 +115,7 @@ function codeHash() {
   const folder = join(root, "proto");
   if (!existsSync(folder)) return "";
   const sources = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".proto") && !name.startsWith("gen"))
+    .filter((name) => /\.(proto|mjs)$/.test(name) && !name.startsWith("gen"))
     .sort()
     .map((name) => join(folder, name));
   return hashOf([...sources, join(root, "buf.gen.yaml"), join(root, "package-lock.json")], "");

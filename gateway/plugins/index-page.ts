@@ -7,6 +7,8 @@ export async function indexPlugin(app: FastifyInstance, { context }: { context: 
     name: "taskmesh",
     version: context.version,
     links: {
+      openapi: "/openapi.json",
+      docs: "/docs",
       health: "/health",
       keys: "/.well-known/jwks.json",
       tasks: "/v1/tasks",

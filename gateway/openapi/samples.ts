@@ -1,0 +1,78 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+
+const ids = {
+  ann: "01932f4e-5c00-7000-8000-3f6a1c2b4d5e",
+  bob: "01932f4e-5c01-7000-8000-9b1d7e4fa210",
+  task: "01932f53-21a4-7000-8000-5d0c3e8f6a77",
+};
+const earlier = "2026-11-23T09:00:00Z";
+const later = "2026-11-23T09:05:00Z";
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/**
+ * What the examples tell of: Ann, Bob and a journey. By component; in answers, plain fields that are not named are
+ * zero. A message that is not here shows the values that its rules and comments give.
+ */
+export const samples: Readonly<Record<string, JsonObject>> = {
+  "auth.v1.RegisterRequest": { email: "ann@example.com", password: "correct horse battery", displayName: "Ann" },
+  "auth.v1.LoginRequest": { email: "ann@example.com", password: "correct horse battery" },
+  "auth.v1.RefreshTokenRequest": { refreshToken: "QW5uJ3Mgc2Vzc2lvbg" },
+  "user.v1.User": {
+    userId: ids.ann,
+    email: "ann@example.com",
+    displayName: "Ann",
+    locale: "de-CH",
+    timeZone: "Europe/Zurich",
+    createTime: earlier,
+    updateTime: earlier,
+    etag: "1",
+  },
+  "user.v1.UserUpdatePatch": { displayName: "Ann", timeZone: "Europe/Zurich" },
+  "user.v1.UserSummary": { userId: ids.bob, displayName: "Bob" },
+  "task.v1.TaskInput": { title: "Book the night train to Zürich", priority: 3, due: { date: "2026-11-30" } },
+  "task.v1.TaskPatch": { priority: 4, due: { date: "2026-11-28" } },
+  "task.v1.Task": {
+    taskId: ids.task,
+    title: "Book the night train to Zürich",
+    status: "STATUS_OPEN",
+    priority: 3,
+    due: { date: "2026-11-30" },
+    createTime: earlier,
+    updateTime: later,
+    etag: "2",
+    revision: "2",
+    ownerId: ids.ann,
+  },
+  "task.v1.Due": { date: "2026-11-30" },
+  "task.v1.CompleteTaskResponse": {
+    task: { status: "STATUS_DONE", completeTime: later, etag: "3", revision: "3" },
+  },
+  "task.v1.CompleteTaskRequest": { etag: "2" },
+  "task.v1.ShareTaskRequest": { email: "bob@example.com", role: "ROLE_EDITOR" },
+  "task.v1.Collaborator": { userId: ids.bob, displayName: "Bob", role: "ROLE_EDITOR", createTime: later },
+  "task.v1.CreateCommentRequest": { text: "A couchette is fine." },
+  "task.v1.Comment": {
+    commentId: "01932f57-b5c8-7000-8000-0c6e2d9f1b43",
+    taskId: ids.task,
+    authorId: ids.bob,
+    text: "A couchette is fine.",
+    createTime: later,
+  },
+  "task.v1.CreateLabelRequest": { name: "travel" },
+  "task.v1.Label": { labelId: "01932f51-08f0-7000-8000-71e3aa5c9d02", name: "travel", createTime: earlier },
+  "task.v1.ImportTasksRequest": {
+    format: "FORMAT_TODOIST_CSV",
+    content: "VFlQRSxDT05URU5ULFBSSU9SSVRZCnRhc2ssQnV5IG1pbGssMQo=",
+    timeZone: "Europe/Berlin",
+  },
+  "task.v1.ImportTasksResponse": { importedCount: 1, taskIds: [ids.task], skipped: [] },
+  "notification.v1.Notification": {
+    notificationId: "01932f58-3e21-7000-8000-44d8f1b0c6ea",
+    type: "NOTIFICATION_TYPE_TASK_SHARED",
+    title: "Ann shared a task with you",
+    body: "Book the night train to Zürich",
+    taskId: ids.task,
+    createTime: later,
+    traceId,
+  },
+};
