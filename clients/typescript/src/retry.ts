@@ -1,41 +1,82 @@
+import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
+import { ConnectError, type Interceptor, type UnaryRequest } from "@connectrpc/connect";
+import { policy } from "../../../proto/gen/mesh/v1/options_pb.js";
+import { askedWaitMs, isPassing } from "./errors.ts";
+import { pause } from "./waiting.ts";
 
-const attempts = 4;
+const keyHeader = "idempotency-key";
+const timeoutHeader = "connect-timeout-ms";
+const firstWaitMs = 100;
+const longestBackoffMs = 5000;
 
-/** Repeats a call that is safe to repeat while the mesh is away for a moment, as long as it says or a little longer each time. */
-export const retry: Interceptor = (next) => async (request) => {
-  const safe = !request.stream && request.method.idempotency !== Level.IDEMPOTENCY_UNKNOWN;
-  for (let attempt = 1; ; attempt++) {
+type Next = Parameters<Interceptor>[0];
+
+export interface RetryOptions {
+  /** How often a call is made in all. */
+  attempts: number;
+  /** A call whose turn is further away than this fails at once, in milliseconds. */
+  maxWaitMs: number;
+  /** Whether a call may be made twice. */
+  isSafe: (method: DescMethod) => boolean;
+}
+
+/**
+ * Repeats a call that is safe to repeat and that may succeed a little later: when the mesh says, or after a little
+ * longer each time. Writes that take one get an Idempotency-Key, the same for every attempt.
+ */
+export function retrying(options: RetryOptions): Interceptor {
+  return (next) => (request) => {
+    if (request.stream) return next(request);
+    if (takesKey(request.method) && !request.header.has(keyHeader)) request.header.set(keyHeader, newKey());
+    return inAttempts(request, next, options);
+  };
+}
+
+async function inAttempts(request: UnaryRequest, next: Next, options: RetryOptions) {
+  const end = endOf(request.header);
+  for (let failures = 1; ; failures++) {
     try {
       return await next(request);
     } catch (error) {
-      const failure = ConnectError.from(error);
-      const passing = failure.code === Code.Unavailable || failure.code === Code.ResourceExhausted;
-      if (!safe || !passing || attempt === attempts) throw error;
-      await pause(waitMs(failure, attempt), request.signal);
+      const waitMs = options.isSafe(request.method)
+        ? waitBefore(failures, ConnectError.from(error), options)
+        : undefined;
+      const leftMs = end - performance.now();
+      if (waitMs === undefined || waitMs >= leftMs) throw error;
+      await pause(waitMs, request.signal);
+      if (Number.isFinite(end)) request.header.set(timeoutHeader, String(Math.ceil(leftMs - waitMs)));
     }
   }
-};
-
-function waitMs(failure: ConnectError, attempt: number): number {
-  const asked = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const told =
-    asked === undefined ? Number(failure.metadata.get("retry-after") ?? 0) : Number(asked.seconds) + asked.nanos / 1e9;
-  return told > 0 ? told * 1000 : 100 * 2 ** attempt * (0.5 + Math.random() / 2);
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", abort, { once: true });
-  });
+/** How long to wait after that many failures, in milliseconds; undefined when it is no use. */
+export function waitBefore(failures: number, error: ConnectError, options: RetryOptions): number | undefined {
+  if (failures >= options.attempts || !isPassing(error)) return undefined;
+  const backoff = Math.min(longestBackoffMs, firstWaitMs * 2 ** failures);
+  const asked = askedWaitMs(error);
+  // Whoever was turned away together should not come back together.
+  const waitMs = asked === undefined ? backoff * (0.5 + Math.random() / 2) : asked + firstWaitMs * Math.random();
+  return waitMs > options.maxWaitMs ? undefined : waitMs;
+}
+
+/** Whether the proto file says that the call may be made twice. */
+export function isRepeatable(method: DescMethod): boolean {
+  return method.idempotency !== Level.IDEMPOTENCY_UNKNOWN;
+}
+
+/** Whether the call is one that a key makes safe to repeat. */
+export function takesKey(method: DescMethod): boolean {
+  return hasOption(method, policy) && getOption(method, policy).idempotencyKey;
+}
+
+/** 128 random bits. `crypto.randomUUID` is missing on pages that came without TLS. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function endOf(header: Headers): number {
+  const timeoutMs = header.get(timeoutHeader);
+  return timeoutMs === null ? Number.POSITIVE_INFINITY : performance.now() + Number(timeoutMs);
 }
