@@ -144,7 +144,7 @@ function describe(status: number, reasons: ErrorReason[]): Response {
     traceId: undefined,
     status,
   }).title;
-  const lines = reasons.map((reason) => `- \`${ErrorReason[reason]}\`: ${meaningOf(reason)}`);
+  const lines = reasons.map((reason) => `- \`${ErrorReason[reason]}\`: ${meaningOf(reason, status)}`);
   const media = { schema: { $ref: "#/components/schemas/Problem" }, ...(reasons.length > 0 ? { examples } : {}) };
   return {
     description: [title, lines.join("\n")].filter(Boolean).join("\n\n"),
@@ -163,7 +163,7 @@ function headersOf(status: number): Record<string, Reference> {
 function exampleOf(status: number, reason: ErrorReason): Example {
   const error = new ServiceError({
     reason,
-    message: reason === ErrorReason.INTERNAL ? "internal error" : firstSentence(meaningOf(reason)),
+    message: reason === ErrorReason.INTERNAL ? "internal error" : firstSentence(meaningOf(reason, status)),
     fieldViolations: reason === ErrorReason.INVALID_FIELD && status === 400 ? [sampleViolation] : [],
     metadata: reason === ErrorReason.ETAG_MISMATCH ? { current_etag: "3" } : {},
   });
@@ -172,13 +172,14 @@ function exampleOf(status: number, reason: ErrorReason): Example {
     traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
     status,
   };
-  return { summary: meaningOf(reason), value: { ...problemOf(error, place) } as unknown as Example["value"] };
+  return { summary: meaningOf(reason, status), value: { ...problemOf(error, place) } as unknown as Example["value"] };
 }
 
 const sampleViolation = { field: "pageSize", description: "must be an integer from -2147483648 to 2147483647" };
 
 /** What the enum says of a reason, without the status that every comment there ends with. */
-function meaningOf(reason: ErrorReason): string {
+function meaningOf(reason: ErrorReason, status: number): string {
+  if (status === unsupportedMedia) return "The body is not JSON in UTF-8, or it is compressed.";
   const value = ErrorReasonSchema.values.find(({ number }) => number === reason);
   const comment = (value && commentOf(value)) ?? ErrorReason[reason] ?? "";
   return comment.replace(/ [A-Z_]+\.$/, "");

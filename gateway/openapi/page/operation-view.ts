@@ -55,7 +55,7 @@ function responsesView({ operationId, responses }: Operation, { components }: Op
 
 function codeView(code: string, title: string): Html {
   // What scrolls has to be reachable by keyboard, and then needs a name.
-  return html`<pre tabindex="0" role="region" aria-label="${title}"><code>${code}</code></pre>`;
+  return html`<pre tabindex="0" role="group" aria-label="${title}"><code>${code}</code></pre>`;
 }
 
 function curlOf({ path, method, operation }: Placed): string {

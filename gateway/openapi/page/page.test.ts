@@ -47,8 +47,12 @@ describe("the page of the document", () => {
     expect(levels.filter((level) => level === 1)).toHaveLength(1);
     for (const [index, level] of levels.entries()) expect(level - (levels[index - 1] ?? 0)).toBeLessThanOrEqual(1);
     expect(page.match(/<table/g)?.length).toBe(page.match(/<caption>/g)?.length);
-    expect(page.match(/<pre/g)?.length).toBe(page.match(/<pre tabindex="0" role="region" aria-label="/g)?.length);
+    expect(page.match(/<pre/g)?.length).toBe(page.match(/<pre tabindex="0" role="group" aria-label="/g)?.length);
     expect(page.match(/<th[ >]/g)?.length).toBe(page.match(/<th scope="/g)?.length);
+  });
+
+  it("says what the items of a list are, and where it may be null", () => {
+    expect(page).toContain("<td>list of string, uuid, at most <code>50</code> items, no two alike or null</td>");
   });
 
   it("shows how to make a call by curl", () => {

@@ -42,7 +42,10 @@ export function typeView(schema: Schema): Html {
     return html`${anyOf.map((part, index) => html`${index > 0 ? " or " : ""}${typeView(part)}`)}`;
   if (schema.const !== undefined)
     return schema.const === "" ? html`empty` : html`<code>${JSON.stringify(schema.const)}</code>`;
-  if (type === "array") return html`list of ${typeView((schema.items ?? {}) as Schema)}${limits(schema)}`;
+  if ([type].flat().includes("array")) {
+    const orNull = Array.isArray(type) ? " or null" : "";
+    return html`list of ${typeView((schema.items ?? {}) as Schema)}${limits(schema)}${orNull}`;
+  }
   if (type === "object" && schema.additionalProperties) {
     return html`object whose values are ${typeView(schema.additionalProperties as Schema)}`;
   }
