@@ -70,6 +70,8 @@ export class ServerCall implements CallContext {
 
   /** The connection or grpc-js ended the call: its own timer, or the caller that went away. */
   lost(): void {
+    // grpc-js says so after every call that was answered as well, and an error is dear: its stack is taken when it is made.
+    if (this.#over || this.#reason) return;
     // A caller whose time is up cancels, and its clock started a little sooner than ours.
     this.abort(Date.now() >= this.deadlineMs - transitMs ? deadlineExceeded() : cancelled());
   }
