@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -162,22 +163,21 @@ describe("a supervisor", () => {
 
 describe("what a killed runner leaves behind", () => {
   test("is found by pid and start time and taken down; a pid that now belongs to another is left alone", async () => {
-    const orphan = make("task-1");
+    // Nobody supervises it any more, so nobody brings it back.
+    const orphan = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+    const orphansPid = orphan.pid as number;
     const stranger = make("user-1");
-    await Promise.all([orphan.start(), stranger.start()]);
+    await stranger.start();
+    const left = { ...stateOf(stranger), name: "task-1", pid: orphansPid, startTime: await startTimeOf(orphansPid) };
     const state = {
       runner: { pid: 1, startTime: "0" },
       startedAt: "",
       profile: "light" as const,
       ports: {},
-      instances: [stateOf(orphan), { ...stateOf(stranger), startTime: "another time" }],
+      instances: [left, { ...stateOf(stranger), startTime: "another time" }],
     };
     const strangersPid = stranger.pid;
-    const orphansPid = orphan.pid as number;
-    // The supervision would bring it back; a killed runner would not.
-    const down = orphan.stop();
     expect(await stopOrphans(state)).toEqual(["task-1"]);
-    await down;
     expect(await startTimeOf(orphansPid)).toBeUndefined();
     expect(stranger.pid).toBe(strangersPid);
   });
