@@ -9,6 +9,7 @@ import {
   SpanStatusCode,
   type TextMapGetter,
   type TimeInput,
+  TraceFlags,
   type Tracer,
   trace,
 } from "@opentelemetry/api";
@@ -33,13 +34,19 @@ export interface SpanOptions {
   isExpected?: (error: unknown) => boolean;
 }
 
-/** Runs `fn` inside a new span, which ends with it. A thrown error marks the span by its type and is thrown on. */
+/**
+ * Runs `fn` inside a new span, which ends with it. A thrown error marks the span by its type and is thrown on.
+ * In a trace that is not kept there is no new span: `fn` gets the caller's, which records nothing.
+ */
 export async function withSpan<T>(
   name: SpanName,
   options: SpanOptions,
   fn: (span: Span) => Promise<T> | T,
 ): Promise<T> {
   const { isExpected, parent = context.active(), attributes: given, ...rest } = options;
+  const unkept = unkeptSpan(parent);
+  if (unkept !== undefined)
+    return parent === context.active() ? fn(unkept) : context.with(parent, fn, undefined, unkept);
   const span = tracer.startSpan(name, { ...rest, attributes: given as Record<string, string> }, parent);
   try {
     return await context.with(trace.setSpan(parent, span), fn, undefined, span);
@@ -60,6 +67,7 @@ export function recordedSpan(
   parent: Context = context.active(),
   options: SpanAttributes | { attributes?: SpanAttributes; kind?: SpanKind; links?: Link[] } = {},
 ): Context {
+  if (unkeptSpan(parent) !== undefined) return parent;
   const given = isOptions(options) ? options : { attributes: options };
   const span = tracer.startSpan(
     name,
@@ -133,6 +141,18 @@ export function injectContext<C extends Record<string, unknown>>(carrier: C, fro
 /** The context that a carrier's traceparent and tracestate tell of; an empty one when they are absent or broken. */
 export function extractContext(carrier: IncomingCarrier, base: Context = ROOT_CONTEXT): Context {
   return propagation.extract(base, carrier, getter);
+}
+
+/**
+ * The span of a trace that somebody before us has decided not to keep. It stands for all spans that would follow: most
+ * calls are of this kind, and to make spans only to throw them away would cost them more than everything else of tracing.
+ */
+function unkeptSpan(parent: Context): Span | undefined {
+  const span = trace.getSpan(parent);
+  if (span === undefined || span.isRecording()) return undefined;
+  const spanContext = span.spanContext();
+  const isDecided = trace.isSpanContextValid(spanContext) && (spanContext.traceFlags & TraceFlags.SAMPLED) === 0;
+  return isDecided ? span : undefined;
 }
 
 function isOptions(value: object): value is { attributes?: SpanAttributes; kind?: SpanKind; links?: Link[] } {
