@@ -1,42 +1,10 @@
-import { type EnvSchema, env, readEnv } from "#kit/env.ts";
+import { readServiceConfig, type ServiceConfig, serviceEnvironment } from "#kit/service-config.ts";
 
-export const environment = {
-  host: env.string("HOST", { default: "127.0.0.1" }),
-  grpcPort: env.port("GRPC_PORT", { default: 0 }),
-  adminPort: env.port("ADMIN_PORT", { default: 0 }),
-  instanceId: env.string("SERVICE_INSTANCE_ID", { default: "user-1" }),
-  meshAddress: env.string("MESH_ADDRESS"),
-  identityKeyFile: env.file("MESH_IDENTITY_KEY_FILE"),
-  identityJwksFile: env.file("MESH_IDENTITY_JWKS_FILE"),
-  issuer: env.string("AUTH_ISSUER", { default: "taskmesh" }),
-  databaseUrl: env.url("USER_DB_URL"),
-  poolMin: env.integer("DB_POOL_MIN", { default: 2, min: 0, max: 1_000 }),
-  poolMax: env.integer("DB_POOL_MAX", { default: 10, min: 1, max: 1_000 }),
-  startTimeout: env.seconds("START_TIMEOUT", { default: 30 }),
-  redisUrl: env.url("REDIS_URL"),
-  kafkaBrokers: env.list("KAFKA_BROKERS"),
-  kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
-} satisfies EnvSchema;
+export const environment = serviceEnvironment("user");
 
-export type UserConfig = ReturnType<typeof readConfig>;
+export type UserConfig = ServiceConfig;
 
 /** Throws a ConfigError with one line for each fault. */
-export function readConfig(source?: Record<string, string | undefined>) {
-  const values = readEnv(environment, source);
-  return {
-    instanceId: values.instanceId,
-    listen: { host: values.host, grpcPort: values.grpcPort, adminPort: values.adminPort },
-    mesh: {
-      address: values.meshAddress,
-      identity: { keyFile: values.identityKeyFile, jwksFile: values.identityJwksFile },
-    },
-    tokens: { issuer: values.issuer },
-    database: {
-      url: values.databaseUrl,
-      pool: { min: values.poolMin, max: values.poolMax },
-      startTimeoutMs: values.startTimeout * 1_000,
-    },
-    redis: { url: values.redisUrl },
-    kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
-  };
+export function readConfig(source?: Record<string, string | undefined>): UserConfig {
+  return readServiceConfig(environment, source);
 }
