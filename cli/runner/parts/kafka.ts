@@ -88,7 +88,8 @@ export async function describe(program: KafkaProgram, options: KafkaOptions): Pr
     beforeStart: async () => {
       if (await exists(join(options.dataDir, "log/meta.properties"))) return;
       const id = randomBytes(16).toString("base64url");
-      const format = ["kafka.tools.StorageTool", "format", "-t", id, "-c", config];
+      // As one word: an id may begin with a dash, and as a word of its own it would then be read as an option.
+      const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${id}`, "-c", config];
       await run(program.java, ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", ...classpath, ...format]);
     },
     probe: () => kafkaAnswers("127.0.0.1", options.port),
