@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
@@ -7,6 +7,7 @@ import { ps } from "./commands/ps.ts";
 import { scale } from "./commands/scale.ts";
 import { trace } from "./commands/trace.ts";
 import { up } from "./commands/up.ts";
+import { logLevels } from "./logs/filter.ts";
 import { profiles } from "./topology.ts";
 import { UserError } from "./user-error.ts";
 
@@ -36,6 +37,9 @@ function program(): Command {
     .description("the last lines of the logs, of all or of the named services")
     .option("-f, --follow", "go on with what is added")
     .option("-n, --lines <count>", "how many lines of each", wholeNumber, 20)
+    .addOption(new Option("-l, --level <least>", "our processes' lines of this level and above").choices(logLevels))
+    .option("-t, --trace <id>", "our processes' lines of one trace; its first digits will do")
+    .option("-u, --user <id>", "our processes' lines of one user's calls")
     .option(...json)
     .action(logs);
   mesh
