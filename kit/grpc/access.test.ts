@@ -6,7 +6,7 @@ import { Code } from "../errors.ts";
 import { service } from "./server.ts";
 import type { Caller } from "./service.ts";
 import { fromStatus } from "./status.ts";
-import { bearer, startTestMesh, strangersCall, type TestMesh, TestService, testImpl } from "./testing.ts";
+import { bearer, endOf, startTestMesh, strangersCall, type TestMesh, TestService, testImpl } from "./testing.ts";
 
 let mesh: TestMesh;
 let caller: Caller | undefined;
@@ -30,7 +30,7 @@ type Name = "echo" | "open" | "forTask" | "forServices" | "withoutPolicy" | "wat
 async function outcome(name: Name, headers: Record<string, string>): Promise<string> {
   caller = undefined;
   const status = await strangersCall(mesh.server.port, TestService.method[name], { headers });
-  return status.code === 0 ? "OK" : ErrorReason[fromStatus(status).reason];
+  return status.code === 0 ? "OK" : ErrorReason[fromStatus(endOf(status)).reason];
 }
 
 const asUser = () => bearer(mesh, { sub: "u-1", sid: "s-1" });

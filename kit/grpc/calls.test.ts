@@ -166,7 +166,7 @@ describe("a unary call", () => {
     });
     await other.client(TestService).withoutPolicy({ value: "a" });
     expect(order).toEqual(["outer", "inner"]);
-    expect(names).toEqual(["trace", "log", "errors", "deadline", "authorize", "validate"]);
+    expect(names).toEqual(["trace", "log", "errors", "deadline", "authorize", "standing", "validate"]);
     await other.close();
   });
 

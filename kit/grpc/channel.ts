@@ -1,49 +1,90 @@
-import { Channel, type ChannelInterface, credentials, logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
-
-const channelOptions = {
-  // One connection for each channel, else both would share one.
-  "grpc.use_local_subchannel_pool": 1,
-  // grpc-node#2620: without these a restart of the other side can be noticed 20 s late.
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.min_reconnect_backoff_ms": 200,
-  "grpc.max_reconnect_backoff_ms": 2_000,
-  // Envoy retries; a second layer would multiply.
-  "grpc.enable_retries": 0,
-  "grpc.service_config_disable_resolution": 1,
-  "grpc.enable_http_proxy": 0,
-  "grpc.enable_channelz": 0,
-  "grpc.keepalive_time_ms": 30_000,
-  "grpc.keepalive_timeout_ms": 5_000,
-  "grpc.max_receive_message_length": 8 * 1024 * 1024,
-};
+import { Code } from "../errors.ts";
+import { endWith } from "./call-end.ts";
+import { Connection } from "./connection.ts";
+import type { OutgoingStream } from "./outgoing-stream.ts";
 
 /**
- * The way into the mesh: one address (Envoy's mesh listener) for all services, over a few connections for the life of
- * the process. A connection takes no more than about a hundred streams at a time, so one would be too few.
+ * The way into the mesh: one address for all services ("host:port", or "unix:" and a path), over a few connections for
+ * the life of the process. With two of them a call finds one while the other is being made anew.
  */
 export class MeshChannel {
   readonly address: string;
-  readonly #channels: ChannelInterface[];
+  /** What a request says of where it goes. */
+  readonly authority: string;
+  readonly #connections: Connection[];
+  #waiting = new Set<OutgoingStream>();
   #next = 0;
+  #closed = false;
 
   constructor(address: string, options: { connections?: number } = {}) {
-    // grpc-js would print headers that it cannot parse, tokens among them.
-    setLogVerbosity(logVerbosity.NONE);
     this.address = address;
-    this.#channels = Array.from(
-      { length: options.connections ?? 2 },
-      (_, index) => new Channel(address, credentials.createInsecure(), { ...channelOptions, "mesh.connection": index }),
+    this.authority = address.startsWith("unix:") ? "localhost" : address;
+    const count = options.connections ?? 2;
+    this.#connections = Array.from(
+      { length: count },
+      () => new Connection(address, (changed) => this.#changed(changed)),
     );
   }
 
-  /** The connections, one after the other. */
-  next(): ChannelInterface {
-    this.#next = (this.#next + 1) % this.#channels.length;
-    return this.#channels[this.#next] as ChannelInterface;
+  /** Sends a call out, as soon as there is a connection. It ends with UNAVAILABLE when an attempt to make one has failed. */
+  start(stream: OutgoingStream): void {
+    this.#send(stream);
+  }
+
+  /** Forgets a call that has not been sent yet. */
+  forget(stream: OutgoingStream): void {
+    this.#waiting.delete(stream);
   }
 
   /** Ends all connections; calls under way fail. */
   close(): void {
-    for (const channel of this.#channels) channel.close();
+    this.#closed = true;
+    for (const connection of this.#connections) connection.close();
+    this.#refuse("this process is closing");
+  }
+
+  #send(stream: OutgoingStream): void {
+    const connection = this.#pick();
+    if (this.#closed) stream.finish(endWith(Code.UNAVAILABLE, "this process is closing"));
+    else if (connection !== undefined) stream.open(connection);
+    else {
+      this.#waiting.add(stream);
+      const hopes = this.#connections.filter((wanted) => wanted.connect());
+      if (hopes.length === 0) this.#refuseIfAway();
+    }
+  }
+
+  /** A connection that is there: one after the other. */
+  #pick(): Connection | undefined {
+    const { length } = this.#connections;
+    for (let tried = 0; tried < length; tried++) {
+      this.#next = (this.#next + 1) % length;
+      const connection = this.#connections[this.#next] as Connection;
+      if (connection.state === "ready") return connection;
+    }
+    return undefined;
+  }
+
+  #changed({ state }: Connection): void {
+    if (state === "waiting") this.#refuseIfAway();
+    if (state !== "ready") return;
+    // One address for all: where one connection succeeds, the others need not wait.
+    for (const connection of this.#connections) connection.hurry();
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const stream of waiting) this.#send(stream);
+  }
+
+  /** Nobody is waited for while no connection is even being tried. */
+  #refuseIfAway(): void {
+    if (this.#connections.some(({ state }) => state === "connecting" || state === "ready")) return;
+    const [{ lastError } = {}] = this.#connections;
+    this.#refuse(lastError instanceof Error ? lastError.message : "there is no connection");
+  }
+
+  #refuse(details: string): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const stream of waiting) stream.finish(endWith(Code.UNAVAILABLE, details));
   }
 }

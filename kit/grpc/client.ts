@@ -93,5 +93,6 @@ function outgoingOf(method: DescMethod, { call, timeoutMs, signal, headers }: Ca
     signal: call && signal ? AbortSignal.any([call.signal, signal]) : (signal ?? call?.signal),
     accessToken: call?.accessToken,
     requestId: call?.requestId,
+    retries: call?.retries?.toGive,
   };
 }

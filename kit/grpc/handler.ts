@@ -72,13 +72,15 @@ export function streamHandler(
   });
   return (stream: ServerWritableStream<Request, Buffer>): void => {
     const call = new ServerCall(method, stream.metadata, Number(stream.getDeadline()));
-    call.send = sender(stream, call);
+    const sendHeaders = headersOnce(stream, call);
+    call.send = sender(stream, call, sendHeaders);
     stream.on("cancelled", () => call.lost());
     streams.add(call);
     handle(call, stream.request)
       .finally(() => {
         call.finish();
         streams.delete(call);
+        sendHeaders();
       })
       .then(
         () => stream.end(call.trailers),
@@ -91,11 +93,18 @@ function compose(interceptors: readonly ServerInterceptor[], handler: Handle): H
   return interceptors.reduceRight((next, interceptor) => interceptor.wrap(next), handler);
 }
 
-function sender(stream: ServerWritableStream<Request, Buffer>, call: ServerCall) {
-  let started = false;
+/** Sends the headers that the handler has set, the first time that it is called. */
+function headersOnce(stream: ServerWritableStream<Request, Buffer>, call: ServerCall): () => void {
+  let sent = false;
+  return () => {
+    if (!sent && call.responseHeaders) stream.sendMetadata(call.responseHeaders);
+    sent = true;
+  };
+}
+
+function sender(stream: ServerWritableStream<Request, Buffer>, call: ServerCall, sendHeaders: () => void) {
   return async (message: Buffer): Promise<void> => {
-    if (!started && call.responseHeaders) stream.sendMetadata(call.responseHeaders);
-    started = true;
+    sendHeaders();
     if (!stream.write(message)) await once(stream, "drain", { signal: call.signal });
   };
 }

@@ -1,14 +1,18 @@
+import type { IncomingHttpHeaders } from "node:http2";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
-import { type InterceptingListener, Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { histogram } from "#observability/metrics.ts";
-import { attributes } from "#observability/names.ts";
-import { injectContext, SpanKind, setAttributes, withSpan } from "#observability/tracing.ts";
+import { attributes, type SpanAttributes } from "#observability/names.ts";
+import { injectContext, SpanKind, type SpanOptions, setAttributes, withSpan } from "#observability/tracing.ts";
 import { type Identity, identityHeader } from "../auth/identity.ts";
-import { codeName, internal, ServiceError, unauthenticated, unavailable } from "../errors.ts";
+import { Code, codeName, internal, ServiceError, unauthenticated, unavailable } from "../errors.ts";
 import { newId } from "../id.ts";
+import { type CallEnd, statusOk } from "./call-end.ts";
 import type { MeshChannel } from "./channel.ts";
 import { MalformedMessage, methodDefinition, methodName } from "./definition.ts";
+import { frameOf } from "./message-frames.ts";
+import { OutgoingStream, type StreamListener } from "./outgoing-stream.ts";
+import { mayRunTwice, retriesHeader, retryBudget } from "./retry-ledger.ts";
 import { cancelled, deadlineExceeded } from "./server-call.ts";
 import { fromStatus, isOrdinaryAnswer } from "./status.ts";
 
@@ -29,21 +33,25 @@ export interface Outgoing {
   signal?: AbortSignal | undefined;
   accessToken?: string | undefined;
   requestId?: string | undefined;
+  /** Tries beyond the first that the mesh may make of it, when the method may run twice. By default all there are. */
+  retries?: number | undefined;
+  /** Of a unary call: told what came with the status when that is an error. */
+  onFailure?: ((headers: HeaderMap, trailers: HeaderMap) => void) | undefined;
 }
-
-type Transport = ReturnType<ReturnType<MeshChannel["next"]>["createCall"]>;
 
 const duration = histogram("rpc.client.call.duration");
 const printable = /^[\x20-\x7e]*$/;
+/** What nobody but this file says. */
+const ownNames = new Set([identityHeader, retriesHeader, "x-request-id", "traceparent", "tracestate"]);
 const tokenText = /^[A-Za-z0-9._~+/=-]+$/;
 
 /** An answer; its headers are read only when somebody asks for them. */
 export class Answer {
   readonly message: Message;
-  readonly #headers: Metadata | undefined;
-  readonly #trailers: Metadata;
+  readonly #headers: IncomingHttpHeaders | undefined;
+  readonly #trailers: IncomingHttpHeaders;
 
-  constructor(message: Message, headers: Metadata | undefined, trailers: Metadata) {
+  constructor(message: Message, headers: IncomingHttpHeaders | undefined, trailers: IncomingHttpHeaders) {
     this.message = message;
     this.#headers = headers;
     this.#trailers = trailers;
@@ -60,7 +68,7 @@ export class Answer {
 
 /** Calls a unary method. Throws a ServiceError, whatever goes wrong. */
 export function callUnary(route: Route, method: DescMethod, request: Message, outgoing: Outgoing): Promise<Answer> {
-  return observed(method, () => exchange(route, method, request, outgoing));
+  return observed(method, outgoing, () => exchange(route, method, request, outgoing));
 }
 
 /** Calls a server stream; a message is fetched when it is asked for. To leave the loop is to cancel the call. */
@@ -71,19 +79,21 @@ export async function* callStream(
   outgoing: Outgoing & { onHeader?: (headers: HeaderMap) => void; onTrailer?: (trailers: HeaderMap) => void },
 ): AsyncGenerator<Message> {
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
-  const events: (Buffer | StatusObject)[] = [];
+  const events: (Buffer | CallEnd)[] = [];
   let wake = () => {};
-  const push = (event: Buffer | StatusObject) => {
+  const push = (event: Buffer | CallEnd) => {
     events.push(event);
+    call?.pause();
     wake();
   };
-  let call: Transport | undefined;
-  const watched = observed(method, () => {
+  let call: OutgoingStream | undefined;
+  const watched = observed(method, outgoing, () => {
     call = open(route, method, request, outgoing, {
-      onReceiveMetadata: (metadata) => outgoing.onHeader?.(headerMap(metadata)),
-      onReceiveMessage: push,
-      onReceiveStatus: push,
+      onHeaders: (headers) => outgoing.onHeader?.(headerMap(headers)),
+      onMessage: push,
+      onEnd: push,
     });
+    call.start();
     return ended;
   });
   watched.catch(() => {});
@@ -93,14 +103,14 @@ export async function* callStream(
       if (events.length === 0) {
         const { promise, resolve: next } = Promise.withResolvers<void>();
         wake = next;
-        call?.startRead();
+        call?.resume();
         await (call ? promise : watched);
       }
       const event = events.shift();
       if (Buffer.isBuffer(event)) yield decode(method, event);
       else if (event) {
-        outgoing.onTrailer?.(headerMap(event.metadata));
-        if (event.code !== status.OK) throw errorOf(event, outgoing.signal);
+        outgoing.onTrailer?.(headerMap(event.trailers));
+        if (event.code !== statusOk) throw streamErrorOf(event, outgoing.signal);
         call = undefined;
         return;
       }
@@ -110,31 +120,40 @@ export async function* callStream(
     throw error;
   } finally {
     release();
-    call?.cancelWithStatus(status.CANCELLED, "no longer wanted");
+    call?.cancel(Code.CANCELLED, "no longer wanted");
     resolve();
   }
 }
 
+/** As that of any call, but for a stream that Envoy cuts off since the instance that answered it is gone: another goes on. */
+function streamErrorOf(end: CallEnd, signal: AbortSignal | undefined): ServiceError {
+  if (end.isReset !== true || end.code !== Code.INTERNAL) return errorOf(end, signal);
+  return unavailable("the connection to the service was lost", new Error(end.details), 0);
+}
+
 async function exchange(route: Route, method: DescMethod, request: Message, outgoing: Outgoing): Promise<Answer> {
-  const { promise, resolve } = Promise.withResolvers<StatusObject>();
-  let headers: Metadata | undefined;
+  const { promise, resolve } = Promise.withResolvers<CallEnd>();
+  let headers: IncomingHttpHeaders | undefined;
   let bytes: Buffer | undefined;
   const call = open(route, method, request, outgoing, {
-    onReceiveMetadata: (metadata) => {
-      headers = metadata;
+    onHeaders: (received) => {
+      headers = received;
     },
-    onReceiveMessage: (message) => {
+    onMessage: (message) => {
       bytes = message;
     },
-    onReceiveStatus: resolve,
+    onEnd: resolve,
   });
-  call.startRead();
+  call.start();
   const release = cancelOnAbort(call, outgoing.signal);
   const end = await promise;
   release();
-  if (end.code !== status.OK) throw errorOf(end, outgoing.signal);
+  if (end.code !== statusOk) {
+    outgoing.onFailure?.(headerMap(headers ?? {}), headerMap(end.trailers));
+    throw errorOf(end, outgoing.signal);
+  }
   if (!bytes) throw internal(new Error("a unary call ended well and without a message"));
-  return new Answer(decode(method, bytes), headers, end.metadata);
+  return new Answer(decode(method, bytes), headers, end.trailers);
 }
 
 function open(
@@ -142,48 +161,65 @@ function open(
   method: DescMethod,
   request: Message,
   outgoing: Outgoing,
-  listener: InterceptingListener,
-): Transport {
+  listener: StreamListener,
+): OutgoingStream {
   if (outgoing.signal?.aborted) throw abortError(outgoing.signal);
   const { path, requestSerialize } = methodDefinition(method);
-  const metadata = metadataOf(identity, outgoing);
-  const bytes = requestSerialize(request);
-  const call = channel.next().createCall(path, outgoing.deadlineMs, null, null, null);
-  call.start(metadata, listener);
-  call.sendMessageWithContext({}, bytes);
-  call.halfClose();
-  return call;
+  const headers = headersOf(path, channel, identity, outgoing);
+  const frame = frameOf(requestSerialize(request));
+  return new OutgoingStream(channel, { headers, frame, deadlineMs: outgoing.deadlineMs }, listener);
 }
 
-function metadataOf(identity: Identity, { headers = {}, accessToken, requestId }: Outgoing): Metadata {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(headers)) {
-    if (printable.test(value)) metadata.set(name, value);
+// The order of HTTP/2: what begins with a colon comes first.
+const fixedHeaders = ["content-type", "application/grpc", "te", "trailers", "user-agent", "taskmesh"];
+
+function headersOf(
+  path: string,
+  { authority }: MeshChannel,
+  identity: Identity,
+  { headers: given = {}, accessToken, requestId, retries = retryBudget }: Outgoing,
+): string[] {
+  const headers = [":method", "POST", ":scheme", "http", ":path", path, ":authority", authority, ...fixedHeaders];
+  for (const name in given) {
+    const value = given[name] as string;
+    if (!ownNames.has(name) && !(name === "authorization" && accessToken !== undefined) && printable.test(value)) {
+      headers.push(name, value);
+    }
   }
   if (accessToken !== undefined) {
     if (!tokenText.test(accessToken)) {
       throw unauthenticated(ErrorReason.TOKEN_INVALID, "the access token is not valid");
     }
-    metadata.set("authorization", `Bearer ${accessToken}`);
+    headers.push("authorization", `Bearer ${accessToken}`);
   }
-  metadata.set(identityHeader, identity.token());
-  metadata.set("x-request-id", requestId ?? headers["x-request-id"] ?? newId());
-  for (const [name, value] of Object.entries(injectContext<HeaderMap>({}))) metadata.set(name, value);
-  return metadata;
+  const id = requestId ?? given["x-request-id"];
+  headers.push(identityHeader, identity.token(), "x-request-id", id && printable.test(id) ? id : newId());
+  headers.push(retriesHeader, String(retries));
+  const context = injectContext<HeaderMap>({});
+  for (const name in context) headers.push(name, context[name] as string);
+  return headers;
+}
+
+const spanOptions = new WeakMap<DescMethod, SpanOptions>();
+
+function spanOptionsOf(method: DescMethod): SpanOptions {
+  let options = spanOptions.get(method);
+  if (options === undefined) {
+    const ofCall = { [attributes.rpcSystem]: "grpc", [attributes.rpcMethod]: methodName(method) };
+    options = { kind: SpanKind.CLIENT, attributes: ofCall, isExpected: isOrdinaryAnswer };
+    spanOptions.set(method, options);
+  }
+  return options;
 }
 
 /** The span and the measurement of a call, and the ServiceError of whatever it throws. */
-async function observed<T>(method: DescMethod, run: () => Promise<T>): Promise<T> {
+function observed<T>(method: DescMethod, outgoing: Outgoing, run: () => Promise<T>): Promise<T> {
   const name = methodName(method);
   const start = performance.now();
-  const options = {
-    kind: SpanKind.CLIENT,
-    attributes: { [attributes.rpcSystem]: "grpc", [attributes.rpcMethod]: name },
-    isExpected: isOrdinaryAnswer,
-  };
-  return withSpan(name, options, async (span) => {
+  return withSpan(name, spanOptionsOf(method), async (span) => {
     let code = "OK";
     let reason: string | undefined;
+    if (span.isRecording()) setAttributes(span, ledgerOf(method, outgoing));
     try {
       return await run();
     } catch (thrown) {
@@ -202,10 +238,16 @@ async function observed<T>(method: DescMethod, run: () => Promise<T>): Promise<T
   });
 }
 
+/** What the call has left when it begins. */
+function ledgerOf(method: DescMethod, { deadlineMs, retries = retryBudget }: Outgoing): SpanAttributes {
+  return {
+    [attributes.deadlineRemaining]: Number.isFinite(deadlineMs) ? Math.round(deadlineMs - Date.now()) : undefined,
+    [attributes.retryLeft]: mayRunTwice(method) ? retries : 0,
+  };
+}
+
 function asServiceError(thrown: unknown): ServiceError {
-  if (thrown instanceof ServiceError) return thrown;
-  const isClosed = thrown instanceof Error && thrown.message === "Channel has been shut down";
-  return isClosed ? unavailable("this process is closing", thrown) : internal(thrown);
+  return thrown instanceof ServiceError ? thrown : internal(thrown);
 }
 
 function decode(method: DescMethod, bytes: Buffer): Message {
@@ -214,8 +256,8 @@ function decode(method: DescMethod, bytes: Buffer): Message {
   return message;
 }
 
-function errorOf(end: StatusObject, signal: AbortSignal | undefined): ServiceError {
-  return end.code === status.CANCELLED && signal?.aborted ? abortError(signal) : fromStatus(end);
+function errorOf(end: CallEnd, signal: AbortSignal | undefined): ServiceError {
+  return end.code === Code.CANCELLED && signal?.aborted ? abortError(signal) : fromStatus(end);
 }
 
 function abortError({ reason }: AbortSignal): ServiceError {
@@ -223,17 +265,21 @@ function abortError({ reason }: AbortSignal): ServiceError {
   return reason instanceof DOMException && reason.name === "TimeoutError" ? deadlineExceeded() : cancelled();
 }
 
-function cancelOnAbort(call: Transport | undefined, signal: AbortSignal | undefined): () => void {
+function cancelOnAbort(call: OutgoingStream | undefined, signal: AbortSignal | undefined): () => void {
   if (!call || !signal) return () => {};
-  const cancel = () => call.cancelWithStatus(status.CANCELLED, "cancelled by the caller");
+  const cancel = () => call.cancel(Code.CANCELLED, "cancelled by the caller");
   signal.addEventListener("abort", cancel, { once: true });
   return () => signal.removeEventListener("abort", cancel);
 }
 
-function headerMap(metadata: Metadata): HeaderMap {
+const ownTrailers = new Set(["grpc-status", "grpc-message"]);
+
+function headerMap(received: IncomingHttpHeaders): HeaderMap {
   const map: HeaderMap = {};
-  for (const [name, value] of Object.entries(metadata.getMap())) {
-    if (typeof value === "string") map[name] = value;
+  for (const name in received) {
+    const value = received[name];
+    if (typeof value !== "string" || name.startsWith(":") || name.endsWith("-bin") || ownTrailers.has(name)) continue;
+    map[name] = value;
   }
   return map;
 }

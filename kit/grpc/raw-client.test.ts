@@ -1,6 +1,6 @@
 import { create, type Message } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, notFound } from "../errors.ts";
 import { type Forwarder, forwarder } from "./raw-client.ts";
@@ -20,10 +20,16 @@ beforeAll(async () => {
     echo: async ({ value }, call) => {
       if (value === "hang") return new Promise(() => {});
       last = call;
-      if (value === "missing") throw notFound(ErrorReason.TASK_NOT_FOUND, "no such task");
       call.responseHeader("x-head", "1");
       call.setTrailer("x-tail", "2");
+      if (value === "missing") throw notFound(ErrorReason.TASK_NOT_FOUND, "no such task");
       return { value: `${value}!` };
+    },
+    watch: async function* ({ value }, call) {
+      call.responseHeader("x-head", "1");
+      call.setTrailer("x-tail", "2");
+      if (value === "missing") throw notFound(ErrorReason.TASK_NOT_FOUND, "no such task");
+      if (value !== "nothing") yield { value };
     },
   });
   mesh = await startTestMesh([service(TestService, methods)]);
@@ -52,6 +58,31 @@ describe("forwarding by descriptor", () => {
     const call = forward.forwardUnary(echo, text("missing"), { accessToken: mesh.issuer.token() });
     await expect(call).rejects.toMatchObject({ code: Code.NOT_FOUND, reason: ErrorReason.TASK_NOT_FOUND });
   });
+
+  it("tells of the headers and trailers of an error too", async () => {
+    const accessToken = mesh.issuer.token();
+    const onFailure = vi.fn();
+    await expect(forward.forwardUnary(echo, text("missing"), { accessToken, onFailure })).rejects.toThrow();
+    const [headers, trailers] = onFailure.mock.calls[0] ?? [];
+    expect([headers, trailers]).toMatchObject([{ "x-head": "1" }, { "x-tail": "2" }]);
+  });
+
+  it.each(["missing", "nothing"])(
+    "has the headers and trailers of a stream that sends no message: %s",
+    async (value) => {
+      const [onHeader, onTrailer] = [vi.fn(), vi.fn()];
+      const stream = forward.forwardStream(watch, text(value), {
+        accessToken: mesh.issuer.token(),
+        onHeader,
+        onTrailer,
+      });
+      await stream[Symbol.asyncIterator]()
+        .next()
+        .catch(() => {});
+      expect(onHeader).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ "x-head": "1" }));
+      expect(onTrailer).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ "x-tail": "2" }));
+    },
+  );
 
   it("ends with the signal", async () => {
     const controller = new AbortController();

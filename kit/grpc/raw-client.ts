@@ -10,6 +10,8 @@ export interface ForwardOptions {
   /** The user's bearer token, without the word Bearer. */
   accessToken?: string;
   requestId?: string;
+  /** Told what came with the status of a unary call when that is an error. */
+  onFailure?: (headers: HeaderMap, trailers: HeaderMap) => void;
 }
 
 export interface ForwardStreamOptions extends ForwardOptions {
@@ -34,7 +36,7 @@ export function forwarder(route: Route): Forwarder {
 }
 
 function outgoingOf(method: DescMethod, options: ForwardOptions): Outgoing {
-  const { headers, timeoutMs = Number.POSITIVE_INFINITY, signal, accessToken, requestId } = options;
+  const { headers, timeoutMs = Number.POSITIVE_INFINITY, signal, accessToken, requestId, onFailure } = options;
   const boundMs = Math.min(timeoutMs, timeoutOf(method) ?? Number.POSITIVE_INFINITY);
-  return { deadlineMs: Date.now() + boundMs, headers, signal, accessToken, requestId };
+  return { deadlineMs: Date.now() + boundMs, headers, signal, accessToken, requestId, onFailure };
 }

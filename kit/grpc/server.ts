@@ -13,9 +13,10 @@ import { deadline } from "./interceptors/deadline.ts";
 import { errors } from "./interceptors/errors.ts";
 import { serverInterceptors } from "./interceptors/index.ts";
 import type { ServerInterceptor } from "./interceptors/interceptor.ts";
-import { prepareValidation } from "./interceptors/validate.ts";
+import type { PartChecks } from "./part-checks.ts";
 import { ReflectionIndex, reflectionHandler } from "./reflection.ts";
 import type { ServerStreaming, ServiceEntry, ServiceImpl, Unary } from "./service.ts";
+import { prepareValidation } from "./validation.ts";
 
 const drainMs = 8_000;
 const flushMs = 1_000;
@@ -29,7 +30,8 @@ const serverOptions = {
   "grpc.keepalive_timeout_ms": 10 * seconds,
   // Connections end now and then, so that callers find instances that came later.
   "grpc.max_connection_age_ms": 5 * minutes,
-  "grpc.max_connection_age_grace_ms": 30 * seconds,
+  // Longer than an access token is good for: streams end by themselves before.
+  "grpc.max_connection_age_grace_ms": 20 * minutes,
   // grpc-node#2080: channelz keeps what it has counted.
   "grpc.enable_channelz": 0,
 };
@@ -42,6 +44,8 @@ export interface GrpcServerOptions {
   identity: Identity;
   tokens: TokenVerifier;
   lifecycle: Lifecycle;
+  /** Whether parts of its own are there, for the health service: { database: () => database.ping() }. */
+  checks?: PartChecks;
   /** Changes the standard chain: a service adds links of its own, a test takes some out. */
   interceptors?: (standard: ServerInterceptor[]) => ServerInterceptor[];
 }
@@ -65,10 +69,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   // grpc-js would print headers that it cannot parse, tokens among them.
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server(serverOptions);
+  allowManyCancelled(server);
   const open: OpenCalls = { unary: new Set(), streams: new Set() };
   const standard = serverInterceptors(options);
   const chain = options.interceptors?.(standard) ?? standard;
-  const health = new HealthService(options.services.map(({ desc }) => desc.typeName));
+  const health = new HealthService(
+    options.services.map(({ desc }) => desc.typeName),
+    options.checks,
+  );
 
   for (const entry of options.services) {
     for (const { input } of entry.desc.methods) prepareValidation(input);
@@ -85,6 +93,15 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     return setImmediate().then(() => drain(server, open));
   });
   return { port, setServing: (on) => health.setServing(on) };
+}
+
+/**
+ * Node ends a connection after 1,000 streams that were reset, or 33 a second for long. One from Envoy carries everybody's
+ * calls, and Envoy bounds what each client may reset. grpc-js makes the HTTP/2 server and has no option for this.
+ */
+function allowManyCancelled(server: Server): void {
+  const { commonServerOptions } = server as unknown as { commonServerOptions: object };
+  Object.assign(commonServerOptions, { streamResetBurst: 50_000, streamResetRate: 10_000 });
 }
 
 function addService(

@@ -5,15 +5,16 @@ import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, codeOfReason, internal, invalidFields, notFound, ServiceError } from "../errors.ts";
 import { fromStatus, isOrdinaryAnswer, toStatus } from "./status.ts";
+import { endOf } from "./testing.ts";
 
 const reasons = Object.keys(codeOfReason).map((reason) => Number(reason) as ErrorReason);
 const foreign = (code: number, details = "connect ECONNREFUSED 10.0.0.1:9000", metadata = new Metadata()) =>
-  fromStatus({ code, details, metadata });
+  fromStatus(endOf({ code, details, metadata }));
 
 describe("a status", () => {
   it.each(reasons.map((reason) => [ErrorReason[reason], reason] as const))("brings %s over", (_name, reason) => {
     const error = new ServiceError({ reason, message: "why" });
-    expect(fromStatus(toStatus(error))).toMatchObject({ code: codeOfReason[reason], reason, message: "why" });
+    expect(fromStatus(endOf(toStatus(error)))).toMatchObject({ code: codeOfReason[reason], reason, message: "why" });
   });
 
   it("has its details where others look for them, with our domain and the reason without its prefix", () => {
@@ -76,7 +77,36 @@ describe("a status", () => {
     metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, broken)));
     expect(foreign(status.UNAVAILABLE, "x", metadata).reason).toBe(ErrorReason.UNAVAILABLE);
     const later = toStatus(new ServiceError({ code: Code.ABORTED, reason: 9999 as ErrorReason, message: "new" }));
-    expect(fromStatus(later)).toMatchObject({ code: Code.ABORTED, reason: ErrorReason.UNSPECIFIED, message: "new" });
+    expect(fromStatus(endOf(later))).toMatchObject({
+      code: Code.ABORTED,
+      reason: ErrorReason.UNSPECIFIED,
+      message: "new",
+    });
+  });
+});
+
+describe("further details", () => {
+  const over = (status: Parameters<typeof endOf>[0]) => fromStatus(endOf(status));
+  const further = [{ typeUrl: "type.googleapis.com/google.rpc.Help", value: new Uint8Array([10, 0]) }];
+
+  it("come over behind ours", () => {
+    const error = new ServiceError({ reason: ErrorReason.TASK_STATE, message: "done", details: further });
+    expect(over(toStatus(error))).toMatchObject({ reason: ErrorReason.TASK_STATE, message: "done", details: further });
+  });
+
+  it("may stand alone, and the words with them", () => {
+    const options = { code: Code.NOT_FOUND, reason: ErrorReason.UNSPECIFIED, message: "elsewhere" };
+    const error = new ServiceError({ ...options, details: further });
+    expect(over(toStatus(error))).toMatchObject({ ...options, details: further });
+    const bare = over(toStatus(new ServiceError({ ...options, details: [] })));
+    expect(bare).toMatchObject({ ...options, details: [] });
+  });
+
+  it("of a status that says another code are not believed", () => {
+    const status = toStatus(
+      new ServiceError({ reason: ErrorReason.UNSPECIFIED, message: "10.0.0.1", details: further }),
+    );
+    expect(over({ ...status, code: Code.UNAVAILABLE }).message).not.toContain("10.0.0.1");
   });
 });
 

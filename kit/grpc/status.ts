@@ -1,12 +1,18 @@
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { type Any, anyPack, anyUnpack, durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
+import { type Any, AnySchema, anyPack, anyUnpack, durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
-import { StatusSchema } from "#gen/google/rpc/status_pb.js";
+import { type Status, StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
-import { Code, type FieldViolation, ServiceError } from "../errors.ts";
+import { Code, type FieldViolation, type PackedDetail, ServiceError } from "../errors.ts";
+import type { CallEnd } from "./call-end.ts";
 
 const domain = "taskmesh";
+const infoUrl = `type.googleapis.com/${ErrorInfoSchema.typeName}`;
+const ownUrls = new Set([
+  infoUrl,
+  ...[BadRequestSchema, RetryInfoSchema].map(({ typeName }) => `type.googleapis.com/${typeName}`),
+]);
 const detailsKey = "grpc-status-details-bin";
 // A status travels in headers, and proxies bound those.
 const maxMessageLength = 1024;
@@ -15,12 +21,12 @@ const maxViolationsLength = 16_384;
 /** The one way out: an error as a status of gRPC, its details as google.rpc.Status in grpc-status-details-bin. */
 export function toStatus(error: ServiceError, metadata: Metadata = new Metadata()): StatusObject {
   const message = shorten(error.message.toWellFormed());
-  const details: Any[] = [
-    anyPack(
-      ErrorInfoSchema,
-      create(ErrorInfoSchema, { domain, reason: ErrorReason[error.reason], metadata: { ...error.metadata } }),
-    ),
-  ];
+  const details: Any[] = [];
+  // An error with details of another kind alone says so itself.
+  if (error.reason !== ErrorReason.UNSPECIFIED || error.details === undefined) {
+    const info = { domain, reason: ErrorReason[error.reason], metadata: { ...error.metadata } };
+    details.push(anyPack(ErrorInfoSchema, create(ErrorInfoSchema, info)));
+  }
   if (error.fieldViolations.length > 0) {
     details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations: fitting(error) })));
   }
@@ -28,6 +34,7 @@ export function toStatus(error: ServiceError, metadata: Metadata = new Metadata(
     const retryDelay = durationFromMs(error.retryAfterMs);
     details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
   }
+  for (const { typeUrl, value } of error.details ?? []) details.push(create(AnySchema, { typeUrl, value }));
   const status = create(StatusSchema, { code: error.code, message, details });
   metadata.set(detailsKey, Buffer.from(toBinary(StatusSchema, status)));
   return { code: error.code, details: message, metadata };
@@ -37,20 +44,24 @@ export function toStatus(error: ServiceError, metadata: Metadata = new Metadata(
  * The one way in: the error that a status of gRPC stands for. A status without our details comes from a proxy or the
  * library: it keeps its code, and its text, which may name addresses, goes no further than the log.
  */
-export function fromStatus({ code, details: text, metadata }: StatusObject): ServiceError {
-  const details = readDetails(metadata);
+export function fromStatus({ code, details: text, trailers }: CallEnd): ServiceError {
+  const status = readStatus(trailers[detailsKey]);
+  const details = status?.details ?? [];
   const info = unpack(details, ErrorInfoSchema);
-  if (info?.domain !== domain) return foreignError(code as number, text);
+  // Only an application says a status in full: one without a reason is a service's that has none of ours.
+  const isReasonless = status?.code === code && !details.some(({ typeUrl }) => typeUrl === infoUrl);
+  if (info?.domain !== domain && !isReasonless) return foreignError(code, text);
   const retryDelay = unpack(details, RetryInfoSchema)?.retryDelay;
   return new ServiceError({
-    code: code as number as Code,
-    reason: reasons.get(info.reason) ?? ErrorReason.UNSPECIFIED,
+    code: code as Code,
+    reason: reasons.get(info?.reason ?? "") ?? ErrorReason.UNSPECIFIED,
     message: text,
     fieldViolations: unpack(details, BadRequestSchema)?.fieldViolations.map(({ field, description }) => ({
       field,
       description,
     })),
-    metadata: info.metadata,
+    metadata: info?.metadata,
+    details: othersOf(details, isReasonless),
     retryAfterMs: retryDelay && durationMs(retryDelay),
   });
 }
@@ -100,14 +111,23 @@ function foreignError(code: number, text: string): ServiceError {
   return new ServiceError({ ...known, code: (code in foreign ? code : Code.INTERNAL) as Code, cause: new Error(text) });
 }
 
-function readDetails(metadata: Metadata): Any[] {
-  const [bytes] = metadata.get(detailsKey);
-  if (!Buffer.isBuffer(bytes)) return [];
+/** Base64 of google.rpc.Status, with padding or without; several values are separated by commas. */
+function readStatus(value: string | string[] | undefined): Status | undefined {
+  if (value === undefined) return undefined;
+  const [base64 = ""] = String(value).split(",", 1);
   try {
-    return fromBinary(StatusSchema, bytes).details;
+    return fromBinary(StatusSchema, Buffer.from(base64, "base64"));
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+/** The details that have no place of their own in a ServiceError. */
+function othersOf(details: Any[], isReasonless: boolean): PackedDetail[] | undefined {
+  const others = details
+    .filter(({ typeUrl }) => !ownUrls.has(typeUrl))
+    .map(({ typeUrl, value }) => ({ typeUrl, value: new Uint8Array(value) }));
+  return others.length > 0 || isReasonless ? others : undefined;
 }
 
 function unpack<D extends DescMessage>(details: Any[], schema: D): MessageShape<D> | undefined {

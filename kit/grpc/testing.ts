@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http2";
 import {
   create,
   createFileRegistry,
@@ -19,6 +20,7 @@ import { Access, file_mesh_v1_options, PolicySchema, policy } from "#gen/mesh/v1
 import type { Identity } from "../auth/identity.ts";
 import { type TestIssuer, testIdentities, testIssuer } from "../auth/testing.ts";
 import { Lifecycle } from "../lifecycle.ts";
+import type { CallEnd } from "./call-end.ts";
 import { type Client, createClient, MeshChannel } from "./client.ts";
 import { methodDefinition } from "./definition.ts";
 import type { ServerInterceptor } from "./interceptors/interceptor.ts";
@@ -144,6 +146,11 @@ export function testImpl(given: Partial<ServiceImpl<typeof TestService>>): Servi
 /** The header of a user's call. */
 export function bearer({ issuer }: TestMesh, claims?: Record<string, unknown>): Record<string, string> {
   return { authorization: `Bearer ${issuer.token(claims)}` };
+}
+
+/** How a call by grpc-js ended, as our own client would know it. */
+export function endOf({ code, details, metadata }: StatusObject): CallEnd {
+  return { code, details, trailers: metadata.toHttp2Headers() as IncomingHttpHeaders };
 }
 
 /** A call by grpc-js alone, the way a stranger would make it. Answers with the status, as metadata and text. */
