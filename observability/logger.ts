@@ -1,6 +1,7 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { pino } from "pino";
 import { readTelemetryConfig } from "./config.ts";
+import { standardOutput } from "./log-output.ts";
 import { redact, scrub, serialiseError } from "./redaction.ts";
 
 export type Logger = pino.Logger;
@@ -26,7 +27,7 @@ export function createLogger(
       },
       mixin: traceFields,
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? standardOutput(),
   );
 }
 

@@ -61,6 +61,10 @@ export const attributes = {
   callerName: "taskmesh.caller.name",
   userId: "taskmesh.user.id",
   requestId: "taskmesh.request.id",
+  // Ours: what a hop has left when it begins: milliseconds of the caller's time, which try it is, and further tries
+  deadlineRemaining: "taskmesh.deadline.remaining_ms",
+  retryAttempt: "taskmesh.retry.attempt",
+  retryLeft: "taskmesh.retry.left",
   // Ours: events
   eventType: "taskmesh.event.type",
   eventAttempt: "taskmesh.event.attempt",
@@ -69,6 +73,9 @@ export const attributes = {
   taskId: "taskmesh.task.id",
   channel: "taskmesh.channel",
   outcome: "taskmesh.outcome",
+  // Ours: rate limits
+  limit: "taskmesh.limits.name",
+  store: "taskmesh.limits.store",
 } as const;
 
 export type AttributeName = Values<typeof attributes>;
@@ -120,6 +127,18 @@ export const metrics = {
     buckets: seconds,
   },
   "http.server.active_requests": { kind: "upDownCounter", description: "Requests under way", unit: "{request}" },
+  "taskmesh.limits.calls": {
+    kind: "counter",
+    description: "Calls that the rate limits counted, in Redis or in the memory of this process",
+    unit: "{call}",
+    attributes: ["taskmesh.limits.store", "taskmesh.outcome"],
+  },
+  "taskmesh.limits.refusals": {
+    kind: "counter",
+    description: "Calls refused by a rate limit",
+    unit: "{call}",
+    attributes: ["taskmesh.limits.name"],
+  },
   // Database
   "db.client.operation.duration": {
     kind: "histogram",
@@ -232,6 +251,7 @@ export const metrics = {
     unit: "{notification}",
   },
   "taskmesh.notification.read": { kind: "counter", description: "Notifications read", unit: "{notification}" },
+  "taskmesh.notification.watches": { kind: "upDownCounter", description: "Inboxes watched", unit: "{stream}" },
   "taskmesh.notification.deliveries": {
     kind: "counter",
     description: "Deliveries by channel",

@@ -14,11 +14,12 @@ const remoteSpanId = "b7ad6b7169203331";
 async function boot(environment: Record<string, string>, traceparent = `00-${traceId}-${remoteSpanId}-01`) {
   const args = ["--import", "./observability/register.ts", "observability/testdata/traced-process.ts", traceparent];
   const { stdout, stderr } = await run(process.execPath, args, { cwd: root, env: { PATH: "", ...environment } });
-  const lines = stdout
+  const all = stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, string>);
-  return { lines, stderr, metrics: lines.at(-1)?.metrics };
+  const lines = all.filter(({ message }) => message !== undefined);
+  return { lines, stderr, metrics: all.find(({ metrics }) => metrics !== undefined)?.metrics };
 }
 
 describe("a process that is started with register.ts", () => {

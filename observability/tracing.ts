@@ -1,7 +1,9 @@
 import {
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   type Link,
+  ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -11,6 +13,7 @@ import {
   type TimeInput,
   TraceFlags,
   type Tracer,
+  type TracerProvider,
   trace,
 } from "@opentelemetry/api";
 import { errorType } from "./error-type.ts";
@@ -44,7 +47,7 @@ export async function withSpan<T>(
   fn: (span: Span) => Promise<T> | T,
 ): Promise<T> {
   const { isExpected, parent = context.active(), attributes: given, ...rest } = options;
-  const unkept = unkeptSpan(parent);
+  const unkept = isTracing() ? unkeptSpan(parent) : (trace.getSpan(parent) ?? noSpan);
   if (unkept !== undefined)
     return parent === context.active() ? fn(unkept) : context.with(parent, fn, undefined, unkept);
   const span = tracer.startSpan(name, { ...rest, attributes: given as Record<string, string> }, parent);
@@ -67,7 +70,7 @@ export function recordedSpan(
   parent: Context = context.active(),
   options: SpanAttributes | { attributes?: SpanAttributes; kind?: SpanKind; links?: Link[] } = {},
 ): Context {
-  if (unkeptSpan(parent) !== undefined) return parent;
+  if (!isTracing() || unkeptSpan(parent) !== undefined) return parent;
   const given = isOptions(options) ? options : { attributes: options };
   const span = tracer.startSpan(
     name,
@@ -76,6 +79,19 @@ export function recordedSpan(
   );
   span.end(end);
   return trace.setSpan(parent, span);
+}
+
+const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
+let tracingProvider: TracerProvider | undefined;
+
+/** Whether somebody takes spans; without, there is nothing but the caller's own context to hand on. */
+function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  if (provider === tracingProvider) return true;
+  const isOn = !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer("taskmesh") !== undefined;
+  if (isOn) tracingProvider = provider;
+  return isOn;
 }
 
 /** Sets attributes that the table of names knows. */
@@ -130,6 +146,7 @@ const getter: TextMapGetter<IncomingCarrier> = {
 
 /** Writes traceparent and tracestate of a context (the active one unless given) into a carrier and answers with it. */
 export function injectContext<C extends Record<string, unknown>>(carrier: C, from: Context = context.active()): C {
+  if (trace.getSpan(from) === undefined) return carrier;
   propagation.inject(from, carrier, {
     set: (target, key, value) => {
       (target as Record<string, unknown>)[key] = value;
@@ -140,6 +157,7 @@ export function injectContext<C extends Record<string, unknown>>(carrier: C, fro
 
 /** The context that a carrier's traceparent and tracestate tell of; an empty one when they are absent or broken. */
 export function extractContext(carrier: IncomingCarrier, base: Context = ROOT_CONTEXT): Context {
+  if (carrier.traceparent === undefined) return base;
   return propagation.extract(base, carrier, getter);
 }
 

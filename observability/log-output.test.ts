@@ -1,0 +1,53 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+
+const module = new URL("logger.ts", import.meta.url).href;
+
+/** Runs a program that logs, and answers with its lines and how it ended. */
+async function run(body: string, onLine?: (text: string, kill: () => void) => void) {
+  const program = `import { createLogger } from ${JSON.stringify(module)};
+    const log = createLogger({ level: "info", service: "test", instanceId: "test-1" }); ${body}`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => {
+    text += piece;
+    onLine?.(text, () => child.kill("SIGKILL"));
+  });
+  const [code, signal] = await once(child, "close");
+  return { messages: text.split("\n").filter(Boolean).map(messageOf), code, signal };
+}
+
+const messageOf = (line: string): string => (JSON.parse(line) as { message: string }).message;
+
+describe("the output of logs", () => {
+  it("has every line of a process that ends by itself, in order", async () => {
+    const { messages } = await run("for (let n = 0; n < 500; n++) log.info('line ' + n);");
+    expect(messages).toEqual(Array.from({ length: 500 }, (_, n) => `line ${n}`));
+  });
+
+  it.each([
+    ["exits", "process.exit(3)", 3],
+    ["throws", "throw new Error('broken')", 1],
+  ])("has every line of a process that %s", async (_how, end, code) => {
+    const ended = await run(`log.info("one"); log.warn("two"); ${end};`);
+    expect(ended).toMatchObject({ messages: ["one", "two"], code });
+  });
+
+  it("has what came before an error, and the error, although the process is killed right after", async () => {
+    const { messages, signal } = await run(
+      `log.info("before"); log.error("broken"); log.info("lost"); process.kill(process.pid, "SIGKILL");`,
+    );
+    expect(signal).toBe("SIGKILL");
+    expect(messages).toEqual(["before", "broken"]);
+  });
+
+  it("does not keep a line for long while the process goes on", async () => {
+    const { messages } = await run(`log.info("soon"); setInterval(() => {}, 1000);`, (text, kill) => {
+      if (text.includes("soon")) kill();
+    });
+    expect(messages).toEqual(["soon"]);
+  });
+});
