@@ -6,8 +6,12 @@ export interface Group<P> {
   readonly topics: readonly string[];
   /** How long one try of an event may take. */
   readonly timeoutMs?: number;
+  /** How many events of a partition may share a transaction; 1 unless given. Only where the whole effect is in the database. */
+  readonly eventsPerTransaction?: number;
   /** May wait for others; runs at every try. */
   prepare(event: IncomingEvent): Promise<P>;
+  /** Takes the locks of several events at once; see `Preparation`. */
+  lockAll?(em: EntityManager, prepared: readonly P[]): Promise<void>;
   /** The effect, in the transaction that also remembers the event. */
   handle(event: IncomingEvent & { em: EntityManager; prepared: P }): Promise<void>;
 }

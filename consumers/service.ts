@@ -4,6 +4,7 @@ import { openDatabase } from "#kit/db/database.ts";
 import { type Consumer, startConsumer } from "#kit/events/consumer.ts";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { openRedis } from "#kit/redis/redis.ts";
 import { startAdmin } from "#observability/admin.ts";
 import { entities, migrations } from "../services/notification/db/mikro-orm.config.ts";
 import type { ConsumersConfig } from "./config.ts";
@@ -29,9 +30,10 @@ export async function startService(config: ConsumersConfig, lifecycle: Lifecycle
   }
   const identity = await Identity.load(mesh.identity);
   const channel = lifecycle.use("mesh channel", new MeshChannel(mesh.address), (opened) => opened.close());
+  const redis = openRedis({ ...config.redis, lifecycle });
   const people = new People(createClient(UserService, channel, { identity }));
   const mailer = lifecycle.use("mailer", new Mailer({ url: mail.smtpUrl }), (opened) => opened.close());
-  const context = createContext(config, { database, people, mailer });
+  const context = createContext(config, { database, redis, people, mailer });
   consumers.push(...(await Promise.all(config.groups.map((name) => startGroup(name, config, context, lifecycle)))));
 }
 
@@ -48,6 +50,7 @@ function startGroup(
     group: name,
     topics: [...group.topics],
     timeoutMs: group.timeoutMs,
+    eventsPerTransaction: group.eventsPerTransaction,
     clientId: `${instanceId} ${name}`,
     database: context.database,
     preparation: group,

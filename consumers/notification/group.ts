@@ -1,5 +1,6 @@
 import { PermanentEventError } from "#kit/events/consumer.ts";
 import { topics } from "#kit/events/topics.ts";
+import { lockInboxes } from "../../services/notification/db/inbox.repository.ts";
 import type { Group } from "../group.ts";
 import type { NotificationGroupContext } from "./context.ts";
 import { handlers } from "./handlers/index.ts";
@@ -13,5 +14,11 @@ export const notificationGroup = (ctx: NotificationGroupContext): Group<Notice[]
     if (handler === undefined) throw new PermanentEventError("unknown_type");
     return writeNotices(ctx, handler(event), event.signal);
   },
+  eventsPerTransaction: 50,
+  lockAll: (em, prepared) =>
+    lockInboxes(
+      em,
+      prepared.flat().map(({ recipientId }) => recipientId),
+    ),
   handle: ({ meta, em, prepared }) => putInInboxes(ctx, em, meta.eventId, prepared),
 });

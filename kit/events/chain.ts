@@ -69,6 +69,11 @@ export type EventHandler<P = unknown> = (
 export interface Preparation<P> {
   /** May wait for others, a service or a mail server: no lock is held. Runs at every try, for a duplicate too. */
   prepare(event: IncomingEvent): Promise<P>;
+  /**
+   * Before the effects of several events that share a transaction: takes the locks of all of them, in an order that is
+   * the same for everybody, so that two such transactions never wait for each other. Needed where effects take locks.
+   */
+  lockAll?(em: EntityManager, prepared: readonly P[]): Promise<void>;
 }
 
 /** Why an event will never succeed, however often it is tried. */

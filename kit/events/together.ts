@@ -42,7 +42,7 @@ export class Together {
 
   /** Answers false when the events have to go one by one. */
   async run(deliveries: readonly Delivery[]): Promise<boolean> {
-    const { database, group, timeoutMs } = this.#context;
+    const { database, group, timeoutMs, preparation } = this.#context;
     const [first] = deliveries;
     if (first === undefined || deliveries.length === 1) return false;
     const signal = AbortSignal.any([first.signal, AbortSignal.timeout(timeoutMs)]);
@@ -56,9 +56,12 @@ export class Together {
         async (em) => {
           const received = new Set<string>();
           for (const row of await execute<{ eventId: string }>(em, receiveAll, [ids, group])) received.add(row.eventId);
-          for (const delivery of prepared) {
-            if (received.delete(delivery.meta.eventId)) await this.#step({ ...delivery, em, signal });
-          }
+          const news = prepared.filter(({ meta }) => received.delete(meta.eventId));
+          await preparation?.lockAll?.(
+            em,
+            news.map((delivery) => delivery.prepared),
+          );
+          for (const delivery of news) await this.#step({ ...delivery, em, signal });
         },
         { signal },
       );

@@ -61,12 +61,14 @@ const addEntries = statement(
 );
 
 // The inbox is locked before its entry, as an event that adds entries does it.
+const lockInbox = statement("inbox-lock-one", "SELECT FROM inbox_state WHERE recipient_id = $1::uuid FOR UPDATE");
+
 const markEntry = statement(
   "inbox-mark-read",
   `WITH state AS (
-     SELECT recipient_id FROM inbox_state WHERE recipient_id = $2 FOR UPDATE
+     SELECT recipient_id, revision FROM inbox_state WHERE recipient_id = $2 FOR UPDATE
    ), marked AS (
-     UPDATE notification n SET read_time = statement_timestamp()
+     UPDATE notification n SET read_time = statement_timestamp(), read_revision = state.revision + 1
      FROM state WHERE n.notification_id = $1 AND n.recipient_id = state.recipient_id AND n.read_time IS NULL
      RETURNING n.recipient_id
    )
@@ -76,6 +78,12 @@ const markEntry = statement(
   { operation: "UPDATE", collection: "notification" },
 );
 
+/** Locks the inboxes of these people, in the order of their ids; makes those that are not there yet. */
+export async function lockInboxes(em: EntityManager, recipientIds: readonly string[]): Promise<void> {
+  const ids = [...new Set(recipientIds)].sort();
+  if (ids.length > 0) await execute(em, lockStates, [ids]);
+}
+
 /**
  * Puts the entries of one event in their inboxes, each with a delivery that is queued. Called once for an event: that it
  * is, is the work of the consumer\'s inbox. The inboxes are locked in the order of their owners' ids, so that no two events wait for each other.
@@ -83,7 +91,7 @@ const markEntry = statement(
 export async function addToInboxes(em: EntityManager, source: EntrySource, entries: NewEntry[]): Promise<AddedEntry[]> {
   const sorted = entries.toSorted((a, b) => (a.recipientId < b.recipientId ? -1 : 1));
   const column = <K extends keyof NewEntry>(key: K) => sorted.map((entry) => entry[key]);
-  await execute(em, lockStates, [column("recipientId")]);
+  await lockInboxes(em, column("recipientId"));
   return execute<AddedEntry>(em, addEntries, [
     source.eventId,
     source.taskId ?? null,
@@ -98,19 +106,21 @@ export async function addToInboxes(em: EntityManager, source: EntrySource, entri
   ]);
 }
 
-/** Marks an entry of the recipient as read, and counts it; answers whether it was unread until now. */
-export async function markRead(db: Database, recipientId: string, id: string, signal: AbortSignal): Promise<boolean> {
-  const changed = await db.query(markEntry, [id, recipientId], { signal });
-  return changed.length > 0;
-}
-
-export function findEntry(
-  db: Database,
+/** An entry of the recipient, with the inbox locked for a change; null when it is not there. */
+export async function lockEntry(
+  em: EntityManager,
   recipientId: string,
   notificationId: string,
-  signal: AbortSignal,
 ): Promise<NotificationRow | null> {
-  return db.scoped(signal, () => db.em().findOne(NotificationEntity, { notificationId, recipientId }));
+  await execute(em, lockInbox, [recipientId]);
+  return em.findOne(NotificationEntity, { notificationId, recipientId });
+}
+
+/** Marks an unread entry of a locked inbox as read, and counts it. Answers with the entry as it is then. */
+export async function markRead(em: EntityManager, entry: NotificationRow): Promise<NotificationRow> {
+  const { notificationId, recipientId } = entry;
+  await execute(em, markEntry, [notificationId, recipientId]);
+  return em.findOneOrFail(NotificationEntity, { notificationId, recipientId }, { refresh: true });
 }
 
 export interface PageOfInbox {

@@ -13,6 +13,7 @@ import { startRelay } from "#kit/events/relay.ts";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
+import { openRedis } from "#kit/redis/redis.ts";
 import { injectContext } from "#observability/tracing.ts";
 import type { ConsumersContext } from "../../../consumers/context.ts";
 import { createContext } from "../../../consumers/context.ts";
@@ -49,7 +50,8 @@ export async function openStack(name: string, mailboxGiven?: Mailbox) {
   const channel = lifecycle.use("channel", new MeshChannel(peers.address), (opened) => opened.close());
   const users = createClient(UserService, channel, { identity: await peers.identity("consumers") });
   const mailer = lifecycle.use("mailer", new Mailer({ url: mailbox.url }), (opened) => opened.close());
-  const parts = { database, people: new People(users), mailer };
+  const redis = openRedis({ url: inject("redis"), lifecycle });
+  const parts = { database, redis, people: new People(users), mailer };
   const context: ConsumersContext = {
     ...createContext({ mail: { smtpUrl: mailbox.url, from, publicUrl } }, parts),
     deliveryTopic: topics.deliveries,
@@ -103,6 +105,7 @@ function start(
     group: groupName(id, name),
     topics: [name === "email" ? topics.deliveries : topics.events],
     preparation: group,
+    eventsPerTransaction: group.eventsPerTransaction,
     handle: (event) => group.handle(event),
     partitions: 3,
     sessionTimeoutMs: 6000,
