@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
 import { Metadata } from "@grpc/grpc-js";
 import { beforeEach, describe, expect, test, vi } from "vitest";
@@ -12,17 +13,17 @@ import {
 import type { Database, EntityManager } from "#kit/db/database.ts";
 import { Code } from "#kit/errors.ts";
 import { ServerCall } from "#kit/grpc/server-call.ts";
-import type { StoredAnswer, UserKey } from "./answers.ts";
+import { type OwnedKey, ownerId, type StoredAnswer } from "./answers.ts";
 import { idempotency } from "./interceptor.ts";
 
 const { createTask, createLabel, getTask } = TaskService.method;
 const answers = new Map<string, StoredAnswer>();
 const held = new Set<string>();
-const idOf = ({ userId, key }: UserKey) => `${userId} ${key}`;
+const idOf = ({ scope, key }: OwnedKey) => `${scope} ${key}`;
 const store = {
-  takeKey: async (_: EntityManager, owned: UserKey) => !held.has(idOf(owned)),
-  findAnswer: async (_: EntityManager, owned: UserKey) => answers.get(idOf(owned)),
-  storeAnswer: async (_: EntityManager, owned: UserKey, answer: StoredAnswer) => {
+  takeKey: async (_: EntityManager, owned: OwnedKey) => !held.has(idOf(owned)),
+  findAnswer: async (_: EntityManager, owned: OwnedKey) => answers.get(idOf(owned)),
+  storeAnswer: async (_: EntityManager, owned: OwnedKey, answer: StoredAnswer) => {
     if (answers.has(idOf(owned))) return false;
     answers.set(idOf(owned), answer);
     return true;
@@ -30,7 +31,8 @@ const store = {
 };
 const asOne = vi.fn((fn: (em: EntityManager) => Promise<unknown>) => fn({} as EntityManager));
 const handler = vi.fn(async (): Promise<Buffer | undefined> => Buffer.from("answer"));
-const { wrap } = idempotency({ asOne: asOne as unknown as Database["asOne"] }, store);
+const database = { asOne: asOne as unknown as Database["asOne"] };
+const { wrap } = idempotency(database, { store });
 
 beforeEach(() => {
   answers.clear();
@@ -74,6 +76,7 @@ describe("a call with a key", () => {
     ["another message", { request: task("b") }],
     ["another method", { method: createLabel, request: create(CreateLabelRequestSchema, { name: "a" }) }],
     ["another If-Match", { headers: { ...withKey, "if-match": '"v1"' } }],
+    ["another If-None-Match", { headers: { ...withKey, "if-none-match": "*" } }],
   ])("is refused when the key stands for %s", async (_, situation) => {
     await ask();
     await expect(ask(situation)).rejects.toMatchObject({
@@ -103,6 +106,42 @@ describe("a call with a key", () => {
   test("is nobody else's", async () => {
     await ask();
     expect(await ask({ userId: "v", request: task("b") })).toEqual({ text: "answer 2", replayed: false });
+  });
+
+  test("has the same key by the field of its request as by the header", async () => {
+    const id = "01a1fde8-7b7d-75f0-b81c-fd2dd3a43aa6";
+    const byField = (title: string) => create(CreateTaskRequestSchema, { task: { title }, requestId: id });
+    expect(await ask({ headers: {}, request: byField("a") })).toEqual({ text: "answer 1", replayed: false });
+    expect(await ask({ headers: { "idempotency-key": id } })).toEqual({ text: "answer 1", replayed: true });
+    const both = byField("a");
+    expect(await ask({ headers: { "idempotency-key": id }, request: both })).toMatchObject({ replayed: true });
+    expect(both.requestId).toBe(id);
+    await expect(ask({ headers: {}, request: byField("b") })).rejects.toMatchObject({
+      reason: ErrorReason.IDEMPOTENCY_KEY_REUSED,
+    });
+    expect(() => wrap(handler)(callOf({}), byField("a"))).toThrow(
+      expect.objectContaining({
+        code: Code.INVALID_ARGUMENT,
+        fieldViolations: [expect.objectContaining({ field: "request_id" })],
+      }),
+    );
+  });
+
+  test("is kept as the sealer has it, and belongs to the scope that it is given", async () => {
+    const mask = (bytes: Buffer, hash: Buffer) => bytes.map((byte, i) => byte ^ (hash[i % hash.length] as number));
+    const sealer = {
+      hash: (request: Buffer) => createHmac("sha256", "secret").update(request).digest(),
+      seal: (answer: Buffer, hash: Buffer) => Buffer.from(mask(answer, hash)),
+      unseal: (sealed: Buffer, hash: Buffer) => Buffer.from(mask(sealed, hash)),
+    };
+    const sealed = idempotency(database, { store, sealer, scopeOf: ({ method }) => `anybody at ${method.name}` });
+    const call = () => sealed.wrap(handler)(callOf({}), task("a"));
+    expect(String(await call())).toBe("answer 1");
+    const [owner, kept] = [...answers][0] ?? [];
+    expect(owner).toBe("anybody at CreateTask k");
+    expect(String(kept?.response)).not.toContain("answer");
+    expect(String(await call())).toBe("answer 1");
+    expect(handler).toHaveBeenCalledTimes(1);
   });
 
   test("that fails is not remembered", async () => {
@@ -144,4 +183,12 @@ test.each<[string, Situation]>([
   expect(await ask(situation)).toEqual({ text: "answer 1", replayed: false });
   expect(await ask(situation)).toEqual({ text: "answer 2", replayed: false });
   expect(asOne).not.toHaveBeenCalled();
+});
+
+test("a scope is kept as a UUID: a user's id as it is, anything else as one that no user has", () => {
+  const userId = "01a1fde8-7b7d-75f0-b81c-fd2dd3a43aa6";
+  expect(ownerId(userId)).toBe(userId);
+  expect(ownerId("anybody")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(ownerId("anybody")).toBe(ownerId("anybody"));
+  expect(ownerId("anybody")).not.toBe(ownerId("anybody else"));
 });

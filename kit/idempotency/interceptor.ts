@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
 import type { Message } from "@bufbuild/protobuf";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import type { Database } from "#kit/db/database.ts";
-import { internal, invalidArgument, ServiceError } from "#kit/errors.ts";
-import { encode, methodName } from "#kit/grpc/definition.ts";
+import { internal, ServiceError } from "#kit/errors.ts";
+import { methodName } from "#kit/grpc/definition.ts";
 import type { ServerInterceptor } from "#kit/grpc/interceptors/interceptor.ts";
-import { policyOf } from "#kit/grpc/policy.ts";
 import type { ServerCall } from "#kit/grpc/server-call.ts";
-import { findAnswer, storeAnswer, takeKey } from "./answers.ts";
+import { findAnswer, type OwnedKey, type StoredAnswer, storeAnswer, takeKey } from "./answers.ts";
+import { identityOf, keyOf } from "./key.ts";
+import { type AnswerSealer, plainAnswers } from "./sealing.ts";
 
-const visible = /^[\x21-\x7e]{1,255}$/;
 const retryAfterMs = 250;
 const leastIdleMs = 5000;
 
@@ -20,32 +19,40 @@ export interface AnswerStore {
   storeAnswer: typeof storeAnswer;
 }
 
+export interface IdempotencyOptions {
+  /** Whose a key is: any string that tells callers apart. By default the user's id, so that others are refused. */
+  scopeOf?(call: ServerCall, request: Message): string;
+  /** Where requests or answers hold secrets: how they are kept. By default as they are. */
+  sealer?: AnswerSealer;
+  store?: AnswerStore;
+}
+
 /**
- * A call with an Idempotency-Key is done once: the answer is stored in the transaction of the effect, and for 24 hours
- * the same call gets the same answer, marked by the header `idempotency-replayed`. Failures are not stored, since
- * nothing was done. Throws IDEMPOTENCY_KEY_IN_FLIGHT while the first call runs, IDEMPOTENCY_KEY_REUSED for another one.
+ * A call with a key (the header Idempotency-Key or the field request_id) is done once: the answer is stored in the
+ * transaction of the effect, and for 24 hours the same call gets the same answer, marked by the header
+ * `idempotency-replayed`. Failures are not stored, since nothing was done. Throws IDEMPOTENCY_KEY_IN_FLIGHT while the
+ * first call runs, IDEMPOTENCY_KEY_REUSED for another one.
  * The last link of the chain, so that only who may call and asks for something sensible gets to see an answer.
  */
-export function idempotency(
-  database: Pick<Database, "asOne">,
-  store: AnswerStore = { takeKey, findAnswer, storeAnswer },
-): ServerInterceptor {
+export function idempotency(database: Pick<Database, "asOne">, options: IdempotencyOptions = {}): ServerInterceptor {
+  const { scopeOf = userOf, sealer = plainAnswers, store = { takeKey, findAnswer, storeAnswer } } = options;
   return {
     name: "idempotency",
     wrap: (next) => (call, request) => {
-      const key = keyOf(call);
+      const key = keyOf(call, request as Message);
       if (key === undefined) return next(call, request);
-      const owned = { userId: call.userId, key };
-      const requestHash = hashOf(call, request as Message);
+      const owned: OwnedKey = { scope: scopeOf(call, request as Message), key };
+      const requestHash = sealer.hash(identityOf(call, request as Message));
       // Whatever the handler asks of other services it asks with the transaction open. The call's deadline bounds that.
       return database.asOne(
         async (em) => {
           if (!(await store.takeKey(em, owned, idleMs(call)))) throw inFlight();
           const known = await store.findAnswer(em, owned);
-          if (known !== undefined) return replay(call, known, requestHash);
+          if (known !== undefined) return sealer.unseal(replay(call, known, requestHash), requestHash);
           const response = await next(call, request);
           if (response === undefined) throw internal(new Error(`${methodName(call.method)} gave no answer to keep`));
-          if (!(await store.storeAnswer(em, owned, { requestHash, response }))) throw inFlight();
+          const answer = { requestHash, response: sealer.seal(response, requestHash) };
+          if (!(await store.storeAnswer(em, owned, answer))) throw inFlight();
           return response;
         },
         { signal: call.signal },
@@ -54,23 +61,11 @@ export function idempotency(
   };
 }
 
-/** The key of a call that has one and whose method takes one. */
-function keyOf(call: ServerCall): string | undefined {
-  if (call.method.methodKind !== "unary" || !policyOf(call.method)?.idempotencyKey) return undefined;
-  const key = call.header("idempotency-key");
-  if (key === undefined || visible.test(key)) return key;
-  throw invalidArgument("idempotency_key", "must be 1 to 255 visible ASCII characters");
+function userOf(call: ServerCall): string {
+  return call.userId;
 }
 
-/** Two calls are the same when method, message and If-Match are. */
-function hashOf(call: ServerCall, request: Message): Buffer {
-  return createHash("sha256")
-    .update(`${methodName(call.method)}\0${call.header("if-match") ?? ""}\0`)
-    .update(encode(call.method.input, request))
-    .digest();
-}
-
-function replay(call: ServerCall, known: { requestHash: Buffer; response: Buffer }, requestHash: Buffer): Buffer {
+function replay(call: ServerCall, known: StoredAnswer, requestHash: Buffer): Buffer {
   if (!known.requestHash.equals(requestHash)) {
     throw new ServiceError({
       reason: ErrorReason.IDEMPOTENCY_KEY_REUSED,

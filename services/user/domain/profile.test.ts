@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { etagOf, matches } from "./etag.ts";
 import { changedFields, defaultsFor, fieldsOfMask, type ProfileFields } from "./profile.ts";
 
 const defaults = defaultsFor("ada@example.com");
@@ -57,19 +56,5 @@ describe("fieldsOfMask", () => {
     expect(fieldsOfMask(["time_zone", "etag"])).toEqual({ named: ["timeZone"], wrong: [] });
     expect(fieldsOfMask(["*"])).toEqual({ named: ["displayName", "locale", "timeZone"], wrong: [] });
     expect(fieldsOfMask(["email", "locale", "*x"])).toEqual({ named: ["locale"], wrong: ["email", "*x"] });
-  });
-});
-
-describe("matches", () => {
-  it.each([
-    ["r3", true],
-    ['"r3"', true],
-    ['"r1", "r3"', true],
-    ["*", true],
-    ["r33", false],
-    ['W/"r3"', false],
-    ['"r3', false],
-  ])("compares %s", (condition, expected) => {
-    expect(matches(condition, etagOf(3n))).toBe(expected);
   });
 });

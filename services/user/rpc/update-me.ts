@@ -1,11 +1,12 @@
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import type { UserService } from "#gen/user/v1/user_service_pb.js";
-import { etagMismatch, invalidArgument, invalidFields, notFound } from "#kit/errors.ts";
+import { invalidArgument, invalidFields, notFound } from "#kit/errors.ts";
+import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import type { UserContext } from "../context.ts";
 import type { Profile } from "../db/profile.entity.ts";
 import { lockProfile } from "../db/profile.repository.ts";
-import { etagOf, matches } from "../domain/etag.ts";
+import { etagOf } from "../domain/etag.ts";
 import {
   type Change,
   changedFields,
@@ -29,7 +30,7 @@ export const updateMe =
       async (em) => {
         const found = await lockProfile(em, userId);
         if (!found) throw notFound(ErrorReason.USER_NOT_FOUND, "the caller has no profile; sign in again");
-        checkEtag(found, [etag, call.header("if-match") ?? ""]);
+        mustMatch(call, etag, { etag: etagOf(found.revision), revision: found.revision });
         const values = valuesToSet(found, change);
         const names = Object.keys(values) as ProfileField[];
         if (names.length > 0) {
@@ -55,12 +56,6 @@ function namedFields(paths: string[]): ProfileField[] | undefined {
       description: `"${path}" is no field that can be changed; these can: display_name, locale, time_zone`,
     })),
   );
-}
-
-function checkEtag({ revision }: Profile, conditions: string[]): void {
-  const etag = etagOf(revision);
-  const holds = conditions.every((condition) => condition === "" || matches(condition, etag));
-  if (!holds) throw etagMismatch(etag);
 }
 
 function valuesToSet(profile: Profile, change: Change): Partial<ProfileFields> {

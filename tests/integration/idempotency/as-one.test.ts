@@ -144,3 +144,20 @@ test("a statement's time limit still holds", async () => {
   const whole = database.asOne(() => database.query("SELECT pg_sleep(3)"));
   await expect(whole).rejects.toMatchObject({ code: Code.DEADLINE_EXCEEDED });
 });
+
+test("what is done apart stays done when the whole is not, and does not see it", async () => {
+  const whole = database.asOne(async () => {
+    await database.query(insert, ["1", "whole"]);
+    await database.apart(async () => {
+      expect(await stored()).toEqual([]);
+      await database.query(insert, ["2", "apart"]);
+      await database.transactional(async (em) => void (await execute(em, insert, ["3", "apart too"])));
+    });
+    expect(await stored()).toEqual(["whole", "apart", "apart too"]);
+    throw new Error("fault");
+  });
+  await expect(whole).rejects.toThrow();
+  expect(await stored()).toEqual(["apart", "apart too"]);
+  await database.apart(() => database.query(insert, ["4", "with nothing around it"]));
+  expect(await stored()).toHaveLength(3);
+});

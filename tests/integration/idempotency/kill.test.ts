@@ -15,13 +15,14 @@ const passing: ReadonlySet<ErrorReason> = new Set([
 ]);
 const callsOfKey = 10;
 const keysAtOnce = 5;
-const patienceMs = 90_000;
+const patienceMs = 280_000;
 
 interface Outcome {
   /** The answers of each key, one of every caller. */
   answers: Task[][];
   replays: number;
   userId: string;
+  as: ReturnType<KilledService["person"]>["as"];
 }
 
 /** Every key is used by ten callers at once, each of whom repeats the call until it is answered. */
@@ -52,21 +53,21 @@ async function callWithKeys({ client, person }: KilledService, keys: readonly st
     }
   };
   await Promise.all(Array.from({ length: keysAtOnce }, lane));
-  return { answers, replays, userId };
+  return { answers, replays, userId, as };
 }
 
 async function tasksOf({ sql }: KilledService, userId: string): Promise<{ task_id: string; title: string }[]> {
   return (await sql.query("SELECT task_id, title FROM task WHERE owner_id = $1", [userId])).rows;
 }
 
-describe("a service that is killed between commit and reply", () => {
+describe("a service that is killed between commit and reply", { timeout: 300_000 }, () => {
   let killed: KilledService;
   afterEach(() => killed.close());
 
   it("makes one task of each key, and answers every call with it", async () => {
     killed = await startKilledService("killed-before-reply");
     const keys = Array.from({ length: 100 }, newId);
-    const { answers, replays, userId } = await callWithKeys(killed, keys);
+    const { answers, replays, userId, as } = await callWithKeys(killed, keys);
 
     expect(killed.kills()).toBeGreaterThanOrEqual(5);
     const tasks = await tasksOf(killed, userId);
@@ -76,6 +77,12 @@ describe("a service that is killed between commit and reply", () => {
     // Of each key all answers but at most one are repetitions; of a killed call's key all of them are.
     expect(replays).toBeGreaterThanOrEqual(keys.length * (callsOfKey - 1) + killed.kills());
 
+    const { client } = killed;
+    for (const key of keys) {
+      const another = client.createTask({ task: { title: "another body" } }, as({ "idempotency-key": key }));
+      await expect(another).rejects.toMatchObject({ reason: ErrorReason.IDEMPOTENCY_KEY_REUSED });
+    }
+    expect(await tasksOf(killed, userId)).toHaveLength(keys.length);
     const events = await killed.sql.query("SELECT key, type FROM outbox_event");
     expect(events.rows.map(({ key }) => key).sort()).toEqual(tasks.map((task) => task.task_id).sort());
     expect(new Set(events.rows.map(({ type }) => type))).toEqual(new Set(["task.v1.TaskCreated"]));

@@ -7,7 +7,7 @@ substitute(
   ["      return database.asOne(", "      const answer = database.asOne("],
   ["{ signal: call.signal },\n      );", "{ signal: call.signal },\n      );\n      return answer.then(dieAtTwelfth);"],
   [
-    "const visible =",
+    "const retryAfterMs =",
     `const writes = new Set<unknown>();
      let committed = 0;
      function dieAtTwelfth<T>(answer: T): T {
@@ -15,6 +15,6 @@ substitute(
        if (committed === 12) process.kill(process.pid, "SIGKILL");
        return answer;
      }
-     const visible =`,
+     const retryAfterMs =`,
   ],
 );

@@ -4,7 +4,7 @@ import { substitute } from "../../../chaos/mutants/substitute.ts";
 substitute(
   "kit/idempotency/interceptor.ts",
   [
-    "if (!(await store.storeAnswer(em, owned, { requestHash, response }))) throw inFlight();\n          return response;",
+    "const answer = { requestHash, response: sealer.seal(response, requestHash) };\n          if (!(await store.storeAnswer(em, owned, answer))) throw inFlight();\n          return response;",
     "fresh.add(response);\n          return response;",
   ],
   ["      return database.asOne(", "      const answer = database.asOne("],
@@ -20,5 +20,5 @@ substitute(
         return response;
       });`,
   ],
-  ["const visible =", "const fresh = new Set<unknown>();\nlet committed = 0;\nconst visible ="],
+  ["const retryAfterMs =", "const fresh = new Set<unknown>();\nlet committed = 0;\nconst retryAfterMs ="],
 );
