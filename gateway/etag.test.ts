@@ -1,43 +1,44 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { NotificationService } from "#gen/notification/v1/notification_service_pb.js";
 import { TaskSchema } from "#gen/task/v1/task_pb.js";
-import {
-  CompleteTaskRequestSchema,
-  GetTaskRequestSchema,
-  TaskService,
-  UpdateTaskRequestSchema,
-} from "#gen/task/v1/task_service_pb.js";
-import { applyIfMatch, entityTag, isUnchanged } from "./etag.ts";
+import { GetTaskRequestSchema, TaskService } from "#gen/task/v1/task_service_pb.js";
+import { UserService } from "#gen/user/v1/user_service_pb.js";
+import { conditionHeaders, entityTag, isUnchanged, mustBeWanted } from "./etag.ts";
 
-const { updateTask, completeTask, getTask } = TaskService.method;
-const update = (init: MessageInitShape<typeof UpdateTaskRequestSchema>) => create(UpdateTaskRequestSchema, init);
+const { updateTask, completeTask, deleteTask, shareTask, getTask, createTask } = TaskService.method;
 
-describe("applyIfMatch", () => {
-  test("fills the etag of the resource in the request, or the request's own", () => {
-    const resource = update({ task: { title: "a" } });
-    applyIfMatch(updateTask, resource, '"v1"');
-    expect(resource.task?.etag).toBe("v1");
-    const own = create(CompleteTaskRequestSchema, { taskId: "a" });
-    applyIfMatch(completeTask, own, '"v1"');
-    expect(own.etag).toBe("v1");
+describe("conditionHeaders", () => {
+  const { updateMe } = UserService.method;
+  const { markRead } = NotificationService.method;
+
+  test.each([updateTask, completeTask, deleteTask, shareTask, updateMe, markRead])("go along with $name", (method) => {
+    const headers = { "if-match": '"a", W/"b"', "if-none-match": "*", accept: "*/*" };
+    expect(conditionHeaders(method, headers)).toEqual({ "if-match": '"a", W/"b"', "if-none-match": "*" });
+    expect(conditionHeaders(method, {})).toEqual({});
   });
 
-  test("changes nothing without the header, for any version, or where there is no etag", () => {
-    const message = update({ task: { etag: "v0" } });
-    applyIfMatch(updateTask, message, undefined);
-    applyIfMatch(updateTask, message, "*");
-    expect(message.task?.etag).toBe("v0");
-    applyIfMatch(updateTask, update({}), '"v1"');
-    const get = create(GetTaskRequestSchema, { taskId: "a" });
-    applyIfMatch(getTask, get, '"v1"');
-    expect(get).toEqual(create(GetTaskRequestSchema, { taskId: "a" }));
+  test.each([getTask, createTask])("stay behind with $name", (method) => {
+    expect(conditionHeaders(method, { "if-match": '"a"', "if-none-match": "garbage" })).toEqual({});
   });
 
-  test("refuses a second opinion, and what is no strong tag", () => {
-    expect(() => applyIfMatch(updateTask, update({ task: { etag: "v0" } }), '"v1"')).toThrow(/task\.etag/);
-    for (const tag of ['W/"v1"', "v1", '"v1", "v2"', '""', '"a"b"']) {
-      expect(() => applyIfMatch(updateTask, update({ task: {} }), tag)).toThrow(/if-match/);
-    }
+  test.each(["v1", '"a"b"', "", '"ä"', "*, *"])("are refused when malformed: %j", (text) => {
+    expect(() => conditionHeaders(updateTask, { "if-match": text })).toThrow(/^if-match: /);
+    expect(() => conditionHeaders(updateTask, { "if-none-match": text })).toThrow(/^if-none-match: /);
+  });
+});
+
+describe("mustBeWanted", () => {
+  test.each([undefined, "*", '"v7"', '"v6", "v7"'])("lets the version through that %s asks for", (ifMatch) => {
+    expect(() => mustBeWanted(ifMatch, '"v7"')).not.toThrow();
+    expect(() => mustBeWanted(ifMatch, undefined)).not.toThrow();
+  });
+
+  test.each(['"v6"', 'W/"v7"'])("compares %s strongly", (ifMatch) => {
+    expect(() => mustBeWanted(ifMatch, '"v7"')).toThrow(
+      expect.objectContaining({ reason: ErrorReason.ETAG_MISMATCH, metadata: { current_etag: "v7" } }),
+    );
   });
 });
 

@@ -69,8 +69,14 @@ export const env = {
     number(variable, "a number from 0 to 1", { ...options, min: 0, max: 1 }, Number.isFinite),
   seconds: (variable: string, options: Bounds = {}) =>
     number(variable, bounded("a number of seconds", { min: 0, ...options }), { min: 0, ...options }, Number.isFinite),
+  /** A number greater than 0. */
+  positive: (variable: string, options: Fallback<number> = {}) =>
+    number(variable, "a number greater than 0", options, (value) => Number.isFinite(value) && value > 0),
   boolean: (variable: string, options: Fallback<boolean> = {}) =>
     reader(variable, "true or false", options, (text) => ({ true: true, false: false })[text.toLowerCase()]),
+  /** One of a few words. */
+  choice: <const T extends string>(variable: string, words: readonly T[], options: Fallback<T> = {}) =>
+    reader<T>(variable, words.join(" or "), options, (text) => words.find((word) => word === text)),
   url: (variable: string, options: Fallback<string> = {}) =>
     reader(variable, "a URL", options, (text) => (URL.canParse(text) ? text : undefined)),
   /** Texts between commas; blanks around them do not count. */

@@ -17,6 +17,7 @@ export function serviceEnvironment(name: string) {
     startTimeout: env.seconds("START_TIMEOUT", { default: 30 }),
     redisUrl: env.url("REDIS_URL"),
     kafkaBrokers: env.list("KAFKA_BROKERS"),
+    etagMode: env.choice("ETAG_MODE", ["advisory", "required"], { default: "advisory" }),
     kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
   } satisfies EnvSchema;
 }
@@ -43,6 +44,8 @@ export function readServiceConfig(
       startTimeoutMs: values.startTimeout * 1_000,
     },
     redis: { url: values.redisUrl },
+    /** Whether a change of a resource must say which version it was made from. */
+    etagMode: values.etagMode,
     kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
   };
 }

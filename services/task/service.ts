@@ -7,6 +7,7 @@ import { openDatabase } from "#kit/db/database.ts";
 import { openProducer } from "#kit/events/producer.ts";
 import { startRelay } from "#kit/events/relay.ts";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
+import { etagInterceptors } from "#kit/grpc/interceptors/require-etag.ts";
 import { service, startGrpcServer } from "#kit/grpc/server.ts";
 import { idempotency } from "#kit/idempotency/interceptor.ts";
 import { startAnswerPurge } from "#kit/idempotency/purge.ts";
@@ -47,6 +48,7 @@ export async function startService(config: TaskConfig, lifecycle: Lifecycle): Pr
     identity,
     tokens: meshTokenVerifier({ channel, identity, redis, lifecycle, issuer: config.tokens.issuer }),
     lifecycle,
-    interceptors: (standard) => [...standard, idempotency(database)],
+    checks,
+    interceptors: (standard) => [...standard, ...etagInterceptors(config.etagMode), idempotency(database)],
   });
 }

@@ -97,6 +97,12 @@ describe("a change", () => {
       { recurrence: { rrule: "FREQ=WEEKLY", exdates: [], fromCompletion: true } },
     ],
     [
+      "makes a day of a time by that part alone",
+      { due: { date: "2026-12-01", dateTime: "", timeZone: "" } },
+      ["due.date"],
+      { due: { local: "2026-12-01", timeZone: null } },
+    ],
+    [
       "makes a day of a time",
       { due: { date: "2026-12-01", dateTime: "", timeZone: "" } },
       ["due"],
@@ -114,9 +120,9 @@ describe("a change", () => {
     ["takes the due from a rule", {}, ["due"], "task.recurrence"],
     ["names a project", { projectId: "01a1fde8-0000-7000-8000-000000000009" }, ["project_id"], "task.project_id"],
     [
-      "gives a day to a time",
-      { due: { date: "2026-12-01", dateTime: "", timeZone: "" } },
-      ["due.date"],
+      "gives a day and a time",
+      { due: { date: "2026-12-01", dateTime: "2026-12-01T09:00:00", timeZone: "" } },
+      ["due.date", "due.date_time"],
       "task.due.date_time",
     ],
     [

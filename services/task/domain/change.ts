@@ -61,6 +61,7 @@ export function changedPaths(mask: readonly string[] | undefined, input: TaskInp
 /** The fields of a task after a change of the named paths. A path that is named and not given is cleared. */
 export function changedFields(task: Task, input: TaskInput, paths: readonly string[]): TaskFields {
   const draft = inputOf(task);
+  if (draft.due !== null) draft.due = withoutOther(draft.due, input.due, paths);
   for (const path of paths) take(draft, input, path);
   return toFields(draft);
 }
@@ -119,6 +120,18 @@ function take(draft: TaskInput, input: TaskInput, path: string): void {
   } else {
     draft.recurrence = withPart(draft.recurrence ?? noRecurrence, input.recurrence ?? noRecurrence, part);
   }
+}
+
+/** A due has a day or a time: whoever gives one of them, and says nothing of the other, leaves that behind. */
+function withoutOther(before: DueInput, given: DueInput | null, paths: readonly string[]): DueInput {
+  const names = (part: string) => paths.includes(`due.${part}`);
+  const due = { ...before };
+  if (names("date") && given?.date) {
+    if (!names("date_time")) due.dateTime = "";
+    if (!names("time_zone")) due.timeZone = "";
+  }
+  if (names("date_time") && given?.dateTime && !names("date")) due.date = "";
+  return due;
 }
 
 function withPart<T extends object>(before: T, input: T, part: string): T {

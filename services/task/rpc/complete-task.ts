@@ -1,9 +1,10 @@
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
+import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import { openTask, readTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
 import { findSuccessor } from "../db/task.repository.ts";
-import { mustMatch } from "../domain/etag.ts";
+import { versionOf } from "../domain/etag.ts";
 import { revised } from "../domain/revise.ts";
 import { Status } from "../domain/task.ts";
 import { reportTaskCompleted } from "../metrics.ts";
@@ -21,7 +22,7 @@ export const completeTask =
     const { task, next, isNew } = await ctx.db.transactional(
       async (em) => {
         const locked = await openTask(em, call, req.taskId, "change");
-        mustMatch(locked.task, req.etag, call.header("if-match"));
+        mustMatch(call, req.etag, versionOf(locked.task));
         if (locked.task.status === Status.DONE) {
           return { task: locked.task, next: await findSuccessor(locked.run, locked.task), isNew: false };
         }

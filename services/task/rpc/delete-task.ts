@@ -1,11 +1,12 @@
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { appendOutboxAll } from "#kit/events/outbox.ts";
+import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import { readTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
 import { inside } from "../db/queries.ts";
 import { deleteTasks, lockTasks, lockTree, membersOf, subtreeOf } from "../db/tree.repository.ts";
-import { mustMatch } from "../domain/etag.ts";
+import { versionOf } from "../domain/etag.ts";
 import { taskNotFound } from "../errors.ts";
 import { taskDeleted } from "../events.ts";
 import { reportTasksDeleted } from "../metrics.ts";
@@ -23,7 +24,7 @@ export const deleteTask =
         const tasks = await lockTasks(run, taskIds);
         const uppermost = tasks.find(({ taskId }) => taskId === task.taskId);
         if (uppermost === undefined) throw taskNotFound();
-        mustMatch(uppermost, req.etag, call.header("if-match"));
+        mustMatch(call, req.etag, versionOf(uppermost));
 
         const members = await membersOf(run, taskIds);
         const at = ctx.clock.now();

@@ -1,10 +1,12 @@
 import type { ShareTaskRequest, TaskService } from "#gen/task/v1/task_service_pb.js";
 import { invalidArgument } from "#kit/errors.ts";
 import { appendOutbox } from "#kit/events/outbox.ts";
+import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { CallContext, Unary } from "#kit/grpc/service.ts";
 import { type LockedTask, openTask, readTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
 import { addCollaborators, saveEventSequence } from "../db/task.repository.ts";
+import { versionOf } from "../domain/etag.ts";
 import { limits, type Role } from "../domain/task.ts";
 import { limitReached } from "../errors.ts";
 import { taskShared } from "../events.ts";
@@ -25,7 +27,11 @@ export const shareTask =
     }
 
     const { createTime, isNews } = await ctx.db.transactional(
-      async (em) => admit(await openTask(em, call, req.taskId, "share"), person.userId, { role, at: ctx.clock.now() }),
+      async (em) => {
+        const locked = await openTask(em, call, req.taskId, "share");
+        mustMatch(call, req.etag, versionOf(locked.task));
+        return admit(locked, person.userId, { role, at: ctx.clock.now() });
+      },
       { signal: call.signal },
     );
 

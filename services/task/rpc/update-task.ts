@@ -1,12 +1,13 @@
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { invalidArgument } from "#kit/errors.ts";
+import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { CallContext, Unary } from "#kit/grpc/service.ts";
 import { openTask, readTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
 import { inside } from "../db/queries.ts";
 import { lockTree } from "../db/tree.repository.ts";
 import { changedFields, changedPaths, differences, type TaskInput } from "../domain/change.ts";
-import { mustMatch } from "../domain/etag.ts";
+import { versionOf } from "../domain/etag.ts";
 import { revised } from "../domain/revise.ts";
 import { transition } from "../domain/status.ts";
 import { Status, type Task } from "../domain/task.ts";
@@ -30,7 +31,7 @@ export const updateTask =
       async (em) => {
         if (prepared.treeOwnerId !== undefined) await lockTree(inside(em), prepared.treeOwnerId);
         const locked = await openTask(em, call, taskId, "change");
-        mustMatch(locked.task, etag, call.header("if-match"));
+        mustMatch(call, etag, versionOf(locked.task));
         const fields = changedFields(locked.task, input, paths);
         if (differences(locked.task, fields).length === 0) return { before: locked.task, after: locked.task };
         const next = revised(locked.task, fields, ctx.clock.now());
