@@ -1,13 +1,23 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, it, vi } from "vitest";
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { identityHeader } from "../../auth/identity.ts";
+import type { VerifiedToken } from "../../auth/tokens.ts";
 import { Code } from "../../errors.ts";
+import { scopeOf } from "../policy.ts";
 import { ServerCall } from "../server-call.ts";
 import { TestService } from "../testing.ts";
 import { authorize } from "./authorize.ts";
 
-const verifyToken = vi.fn(async (_token: string) => ({ userId: "u-1", sessionId: "s-1", expireTime: new Date() }));
+const verifyToken = vi.fn(
+  async (_token: string): Promise<VerifiedToken> => ({
+    userId: "u-1",
+    sessionId: "s-1",
+    expireTime: new Date(),
+    tier: "standard",
+  }),
+);
 const verifyIdentity = vi.fn((token: string) => ({ name: token }));
 const chain = authorize({ verify: verifyIdentity }, { verify: verifyToken });
 
@@ -57,6 +67,33 @@ describe("authorize", () => {
     expect(call.accessToken).toBeUndefined();
     expect(verifyToken).not.toHaveBeenCalled();
     expect(verifyIdentity).not.toHaveBeenCalled();
+  });
+
+  it("lets a key do what its scopes say, and a service ask another one on its behalf", async () => {
+    const ofKey = (scope: string) =>
+      verifyToken.mockResolvedValueOnce({
+        userId: "u-1",
+        sessionId: "k-1",
+        expireTime: new Date(),
+        tier: "standard",
+        keyId: "k-1",
+        scopes: [scope],
+      });
+    const headers = { authorization: "Bearer abc" };
+    const scope = scopeOf(echo);
+    ofKey(scope);
+    expect((await pass(echo, headers)).caller).toMatchObject({ userId: "u-1", sessionId: "k-1" });
+    const vias: Record<string, string>[] = [{}, { [identityHeader]: "gateway" }];
+    for (const via of vias) {
+      ofKey("tasks:write");
+      await expect(pass(echo, { ...headers, ...via })).rejects.toMatchObject({
+        code: Code.PERMISSION_DENIED,
+        reason: ErrorReason.SCOPE_MISSING,
+        metadata: { scope },
+      });
+    }
+    ofKey("tasks:write");
+    expect((await pass(echo, { ...headers, [identityHeader]: "task" })).caller).toMatchObject({ via: "task" });
   });
 
   it("refuses a method without a policy, whoever calls", async () => {

@@ -3,10 +3,12 @@ import { Access } from "#gen/mesh/v1/options_pb.js";
 import { type Identity, identityHeader } from "../../auth/identity.ts";
 import type { TokenVerifier } from "../../auth/tokens.ts";
 import { ServiceError, unauthenticated } from "../../errors.ts";
-import { type MethodPolicy, policyOf } from "../policy.ts";
+import { type MethodPolicy, policyOf, scopeOf } from "../policy.ts";
 import type { ServerCall } from "../server-call.ts";
 import type { ServerInterceptor } from "./interceptor.ts";
 
+/** The service that carries the calls of people and programs into the mesh. */
+const edge = "gateway";
 const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /** Authenticates the caller as the policy of the method asks, and refuses whoever may not call it. */
@@ -43,10 +45,20 @@ async function admitUser(
 ): Promise<void> {
   const token = bearerToken(call);
   if (token === undefined) throw unauthenticated(ErrorReason.TOKEN_INVALID, "this call needs an access token");
-  const { userId, sessionId } = await tokens.verify(token);
-  const via = call.header(identityHeader);
+  const { userId, sessionId, scopes } = await tokens.verify(token);
+  const carried = call.header(identityHeader);
+  const via = carried === undefined ? undefined : identity.verify(carried).name;
+  // What a service asks of another one follows from a call that the scopes have allowed already.
+  if (scopes !== undefined && (via === undefined || via === edge)) checkScope(call, scopes);
   call.accessToken = token;
-  call.caller = { kind: "user", userId, sessionId, ...(via !== undefined && { via: identity.verify(via).name }) };
+  call.caller = { kind: "user", userId, sessionId, ...(via !== undefined && { via }) };
+}
+
+function checkScope({ method }: ServerCall, scopes: readonly string[]): void {
+  const scope = scopeOf(method);
+  if (scopes.includes(scope)) return;
+  const message = `the API key lacks the scope ${scope}`;
+  throw new ServiceError({ reason: ErrorReason.SCOPE_MISSING, message, metadata: { scope } });
 }
 
 function admitService(call: ServerCall, identity: Pick<Identity, "verify">, { callers }: MethodPolicy): void {

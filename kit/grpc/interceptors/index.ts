@@ -5,6 +5,7 @@ import { deadline } from "./deadline.ts";
 import { errors } from "./errors.ts";
 import type { ServerInterceptor } from "./interceptor.ts";
 import { log } from "./log.ts";
+import { standing } from "./standing.ts";
 import { trace } from "./trace.ts";
 import { validate } from "./validate.ts";
 
@@ -16,6 +17,7 @@ export function serverInterceptors(parts: { identity: Identity; tokens: TokenVer
     errors(), // inside trace and log, so that both see what the caller gets
     deadline, // before anything that may wait
     authorize(parts.identity, parts.tokens),
+    standing(parts.tokens),
     validate, // last: a stranger learns nothing about the rules of a request
   ];
 }

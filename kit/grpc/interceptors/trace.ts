@@ -1,4 +1,4 @@
-import { attributes } from "#observability/names.ts";
+import { attributes, type SpanAttributes } from "#observability/names.ts";
 import { extractContext, type Span, SpanKind, setAttributes, withSpan } from "#observability/tracing.ts";
 import { Code, codeName, ServiceError } from "../../errors.ts";
 import { methodName } from "../definition.ts";
@@ -18,6 +18,7 @@ export const trace: ServerInterceptor = {
       isExpected: isOrdinaryAnswer,
     };
     return withSpan(name, options, async (span) => {
+      if (span.isRecording()) setAttributes(span, ledgerOf(call));
       try {
         const answer = await next(call, request);
         describe(span, call, "OK");
@@ -29,6 +30,15 @@ export const trace: ServerInterceptor = {
     });
   },
 };
+
+/** What the call has left when it begins here. */
+function ledgerOf({ deadlineMs, retries }: ServerCall): SpanAttributes {
+  return {
+    [attributes.deadlineRemaining]: Number.isFinite(deadlineMs) ? Math.round(deadlineMs - Date.now()) : undefined,
+    [attributes.retryAttempt]: retries.attempt,
+    [attributes.retryLeft]: retries.left,
+  };
+}
 
 function describe(span: Span, call: ServerCall, status: string): void {
   if (!span.isRecording()) return;

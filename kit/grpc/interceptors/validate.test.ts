@@ -20,7 +20,8 @@ import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { Code } from "../../errors.ts";
 import { MalformedMessage } from "../definition.ts";
 import { ServerCall } from "../server-call.ts";
-import { prepareValidation, validate } from "./validate.ts";
+import { prepareValidation } from "../validation.ts";
+import { validate } from "./validate.ts";
 
 function check(method: DescMethod, request: Message | MalformedMessage) {
   const next = vi.fn(async () => Buffer.from("passed"));
