@@ -10,8 +10,18 @@ const kibibyte = 1024;
 export function clusters(settings: Settings): Json[] {
   const gatewayHealth = httpHealthCheck(settings.health);
   return [
-    cluster(settings, "gateway_http", { endpoints: settings.gatewayHttp, protocol: http1(), health: gatewayHealth }),
-    cluster(settings, "gateway_grpc", { endpoints: settings.gatewayGrpc, protocol: http2(), health: gatewayHealth }),
+    cluster(settings, "gateway_http", {
+      endpoints: settings.gatewayHttp,
+      protocol: http1(),
+      health: gatewayHealth,
+      buffer: edgeBuffer,
+    }),
+    cluster(settings, "gateway_grpc", {
+      endpoints: settings.gatewayGrpc,
+      protocol: http2(edgeWindows),
+      health: gatewayHealth,
+      buffer: edgeBuffer,
+    }),
     ...serviceNames.map((name) =>
       cluster(settings, name, {
         endpoints: settings.services[name],
@@ -27,9 +37,18 @@ interface Upstream {
   endpoints: Endpoint[];
   protocol: Json;
   health: Json;
+  /** What Envoy holds for each connection, in bytes, before it stops reading. */
+  buffer?: number;
 }
 
-function cluster(settings: Settings, name: ClusterName, { endpoints, protocol, health }: Upstream): Json {
+/** What strangers read slowly is held for them: little of each answer. */
+const edgeBuffer = 32 * kibibyte;
+/** A stream that nobody reads keeps its share of the connection: thousands of them must not use it up for the others. */
+const edgeWindows = { stream: 64 * kibibyte, connection: 256 * kibibyte * kibibyte };
+/** One slow stream must not stop the others of its connection. */
+const meshWindows = { stream: kibibyte * kibibyte, connection: 16 * kibibyte * kibibyte };
+
+function cluster(settings: Settings, name: ClusterName, { endpoints, protocol, health, buffer }: Upstream): Json {
   return {
     name,
     ...discovery(settings, name, endpoints),
@@ -48,7 +67,7 @@ function cluster(settings: Settings, name: ClusterName, { endpoints, protocol, h
     ignore_health_on_host_removal: true,
     outlier_detection: outlierDetection,
     circuit_breakers: circuitBreakers,
-    per_connection_buffer_limit_bytes: kibibyte * kibibyte,
+    per_connection_buffer_limit_bytes: buffer ?? kibibyte * kibibyte,
     typed_extension_protocol_options: { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol },
   };
 }
@@ -136,9 +155,10 @@ const circuitBreakers: Json = {
       max_connections: 20_000,
       max_pending_requests: 50_000,
       max_requests: 50_000,
-      // At most a fifth more calls when everything fails, so that retries cannot make an outage worse. The calls that
-      // are about to go to an instance at the moment of its end come at once: there is always room for these.
-      retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 25 },
+      // At most a fifth more calls when everything fails, so that retries cannot make an outage worse: the share is of all
+      // calls under way, retries among them, and 16 of 84 is 19 %. The calls that are about to go to an instance at the
+      // moment of its end come at once: there is always room for these.
+      retry_budget: { budget_percent: { value: 16 }, min_retry_concurrency: 25 },
     },
   ],
 };
@@ -151,13 +171,12 @@ function http1(): Json {
   });
 }
 
-function http2(): Json {
+function http2({ stream, connection } = meshWindows): Json {
   return typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
     explicit_http_config: {
       http2_protocol_options: {
-        // One slow stream must not stop the others of its connection.
-        initial_stream_window_size: kibibyte * kibibyte,
-        initial_connection_window_size: 16 * kibibyte * kibibyte,
+        initial_stream_window_size: stream,
+        initial_connection_window_size: connection,
         // Finds a peer that has gone without a word. A server that ends connections by age says GOAWAY: streams under
         // way finish, new ones go to a new connection.
         connection_keepalive: { interval: "10s", timeout: "5s" },

@@ -1,3 +1,4 @@
+import { retriesHeader } from "#kit/grpc/retry-ledger.ts";
 import { accessLog, failedCalls } from "./access-log.ts";
 import { duration, extension, type Json, socketAddress } from "./json.ts";
 import { type ServiceName, type Settings, serviceNames } from "./options.ts";
@@ -50,7 +51,18 @@ function connectionManager(settings: Settings, rpcs: Rpc[]): Json {
       connection_keepalive: { interval: "10s", timeout: "5s" },
     },
     access_log: [accessLog("mesh", failedCalls)],
-    route_config: { name: "mesh", virtual_hosts: [{ name: "all", domains: ["*"], routes: meshRoutes(rpcs) }] },
+    route_config: {
+      name: "mesh",
+      virtual_hosts: [
+        {
+          name: "all",
+          domains: ["*"],
+          // A service sees which try it is.
+          include_request_attempt_count: true,
+          routes: meshRoutes(rpcs),
+        },
+      ],
+    },
     http_filters: [
       extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
         suppress_envoy_headers: true,
@@ -62,7 +74,7 @@ function connectionManager(settings: Settings, rpcs: Rpc[]): Json {
 /** A route for each RPC with its own timeout and retries, then one for each service: an RPC that is newer than this. */
 function meshRoutes(rpcs: Rpc[]): Json[] {
   return [
-    ...rpcs.map((rpc) => ({ name: rpc.path.slice(1), match: { path: rpc.path }, route: rpcRoute(rpc) })),
+    ...rpcs.flatMap(rpcRoutes),
     ...serviceNames.map((name) => ({
       name: descriptors[name].typeName,
       match: { prefix: `/${descriptors[name].typeName}/` },
@@ -82,6 +94,15 @@ function healthRoute(name: ServiceName): Json {
     },
     route: unaryTo(name, 1000, connectionRetries),
   };
+}
+
+/** An RPC that may be tried twice has a second route, for calls that have nothing left to spend on that. */
+function rpcRoutes(rpc: Rpc): Json[] {
+  const [name, path] = [rpc.path.slice(1), rpc.path];
+  const route = { name, match: { path }, route: rpcRoute(rpc) };
+  if (rpc.streaming || !rpc.idempotent) return [route];
+  const spent = { name: retriesHeader, string_match: { exact: "0" } };
+  return [{ name, match: { path, headers: [spent] }, route: rpcRoute({ ...rpc, idempotent: false }) }, route];
 }
 
 function rpcRoute(rpc: Rpc): Json {

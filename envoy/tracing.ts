@@ -1,5 +1,13 @@
+import { retriesHeader } from "#kit/grpc/retry-ledger.ts";
+import { attributes } from "#observability/names.ts";
 import { extension, type Json, typed } from "./json.ts";
 import type { Settings } from "./options.ts";
+
+/** What the caller leaves to this hop. At the edge these would be a stranger's words. */
+const ledger: Json[] = [
+  { tag: "taskmesh.deadline.remaining", request_header: { name: "grpc-timeout" } },
+  { tag: attributes.retryLeft, request_header: { name: retriesHeader } },
+];
 
 /** The tracer of a listener, which names itself in the traces. Nothing without a collector. */
 export function tracing(settings: Settings, serviceName: "envoy-edge" | "envoy-mesh"): Json {
@@ -22,6 +30,7 @@ export function tracing(settings: Settings, serviceName: "envoy-edge" | "envoy-m
         // These replace what Envoy would write: the query, where tokens may be, and what a stranger calls itself.
         { tag: "http.url", value: "%PATH(NQ)%" },
         { tag: "user_agent", literal: { value: "-" } },
+        ...(serviceName === "envoy-mesh" ? ledger : []),
       ],
     },
     // By default Envoy hides its own decision in the request id, and traces nothing that has none.

@@ -2,16 +2,22 @@ import { once } from "node:events";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "#gen/grpc/health/v1/health_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, ServiceError } from "../errors.ts";
+import { type PartChecks, Parts } from "./part-checks.ts";
 import type { ServiceEntry, ServiceImpl } from "./service.ts";
 
-/** The standard health service (grpc.health.v1): one state for the server ("") and each of its services. */
+/**
+ * The standard health service (grpc.health.v1): one state for the server ("") and each of its services. Who asks for a
+ * part by its name, such as "database", hears whether the server can reach that; it has no part in the state.
+ */
 export class HealthService {
   readonly entry: ServiceEntry;
   readonly #names: ReadonlySet<string>;
+  readonly #parts: Parts;
   readonly #changes = new EventTarget();
   #serving = false;
 
-  constructor(serviceNames: readonly string[]) {
+  constructor(serviceNames: readonly string[], parts: PartChecks = {}) {
+    this.#parts = new Parts(parts);
     this.#names = new Set(["", ...serviceNames]);
     this.entry = { desc: Health, impl: this.#handlers() };
   }
@@ -27,10 +33,16 @@ export class HealthService {
     return this.#serving ? Serving.SERVING : Serving.NOT_SERVING;
   }
 
+  async #partStatus(name: string): Promise<Serving | undefined> {
+    const isThere = await this.#parts.isThere(name);
+    if (isThere === undefined) return undefined;
+    return isThere ? Serving.SERVING : Serving.NOT_SERVING;
+  }
+
   #handlers(): ServiceImpl<typeof Health> {
     return {
       check: async ({ service }) => {
-        const status = this.#status(service);
+        const status = this.#status(service) ?? (await this.#partStatus(service));
         if (status === undefined) throw unknownService();
         return { status };
       },

@@ -9,6 +9,8 @@ import {
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.js";
+import { file_google_rpc_status } from "#gen/google/rpc/status_pb.js";
 import {
   type ServerReflectionRequest,
   type ServerReflectionResponse,
@@ -30,6 +32,8 @@ export class ReflectionIndex {
   constructor(services: readonly DescService[]) {
     this.#services = services.map(({ typeName }) => typeName).sort();
     for (const { file } of services) this.#addFile(file);
+    // No request or answer has these: they come inside of errors, packed, and clients want to read them.
+    for (const file of [file_google_rpc_status, file_google_rpc_error_details]) this.#addFile(file);
   }
 
   answer(request: ServerReflectionRequest): ServerReflectionResponse {

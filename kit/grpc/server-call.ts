@@ -3,6 +3,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, ServiceError, unauthenticated } from "../errors.ts";
 import { newId } from "../id.ts";
+import { type Retries, retriesOf } from "./retry-ledger.ts";
 import type { CallContext, Caller } from "./service.ts";
 
 const anonymous: Caller = { kind: "anonymous" };
@@ -27,6 +28,7 @@ export class ServerCall implements CallContext {
   #controller: AbortController | undefined;
   #reason: ServiceError | undefined;
   #over = false;
+  #retries: Retries | undefined;
   #watcher: ((reason: ServiceError) => void) | undefined;
 
   constructor(method: DescMethod, metadata: Metadata, deadlineMs: number) {
@@ -40,6 +42,12 @@ export class ServerCall implements CallContext {
   get userId(): string {
     if (this.caller.kind === "user") return this.caller.userId;
     throw unauthenticated(ErrorReason.TOKEN_INVALID, "this call needs an access token");
+  }
+
+  /** Which try this is, and how many more it and the calls on its behalf may cause. */
+  get retries(): Retries {
+    this.#retries ??= retriesOf(this.method, (name) => this.header(name));
+    return this.#retries;
   }
 
   get deadline(): Date | undefined {

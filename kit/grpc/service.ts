@@ -6,6 +6,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { Retries } from "./retry-ledger.ts";
 
 /** Who calls, after authentication. `via` names the service that carried the user's token here. */
 export type Caller =
@@ -22,6 +23,8 @@ export interface CallContext {
   /** The sooner of the caller's deadline and the timeout of the method's policy. */
   readonly deadline: Date | undefined;
   readonly requestId: string;
+  /** What may still be tried again; a call on behalf of this one takes over what it has to give. */
+  readonly retries?: Pick<Retries, "toGive">;
   /** The id of the user. Throws UNAUTHENTICATED when the caller is not a user. */
   readonly userId: string;
   /** The bearer token as it came, for calls on behalf of the same user. The next service verifies it itself. */

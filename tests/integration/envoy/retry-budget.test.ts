@@ -1,0 +1,66 @@
+import { once } from "node:events";
+import { createServer, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { grpc } from "./client.ts";
+import { startMesh, type TestMesh } from "./mesh.ts";
+
+const calls = 400;
+const unavailable = 14;
+const read = "/task.v1.TaskService/GetTask";
+
+let mesh: TestMesh;
+const closers: (() => void)[] = [];
+afterEach(async () => {
+  await mesh.stop();
+  for (const close of closers.splice(0)) close();
+});
+
+/** A service that takes half a second to say that it cannot; it is healthy all the same. */
+async function startFailing(): Promise<{ port: number; attempts: () => number }> {
+  let attempts = 0;
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createServer().on("session", (session) => sessions.add(session));
+  server.on("stream", (stream, headers) => {
+    stream.on("error", () => {});
+    const answer = (status: number) =>
+      stream.respond(
+        { ":status": 200, "content-type": "application/grpc", "grpc-status": String(status) },
+        { endStream: true },
+      );
+    if (String(headers[":path"]).startsWith("/grpc.health.")) {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      return void stream.end(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
+    }
+    attempts += 1;
+    setTimeout(() => stream.destroyed || answer(unavailable), 500);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, attempts: () => attempts };
+}
+
+async function amplification(headers: Record<string, string>): Promise<number> {
+  mesh = await startMesh();
+  const failing = await startFailing();
+  await mesh.setEndpoints("task", [{ ...failing, seen: [], serving: true, stop: async () => {} }]);
+  await mesh.untilHealthy("task", 1);
+  const answers = await Promise.all(Array.from({ length: calls }, () => grpc(mesh.mesh, read, headers)));
+  expect(new Set(answers.map(({ grpcStatus }) => grpcStatus))).toEqual(new Set([unavailable]));
+  return failing.attempts() / calls;
+}
+
+test("an outage with many calls under way makes at most a fifth more of them", async () => {
+  const made = await amplification({ "x-mesh-retries-left": "1" });
+  expect(made).toBeGreaterThan(1);
+  expect(made).toBeLessThanOrEqual(1.2);
+});
+
+test("an outage makes no more calls of those that have nothing left to spend", async () => {
+  expect(await amplification({ "x-mesh-retries-left": "0" })).toBe(1);
+});
