@@ -5,6 +5,7 @@ import { down } from "./commands/down.ts";
 import { logs } from "./commands/logs.ts";
 import { ps } from "./commands/ps.ts";
 import { scale } from "./commands/scale.ts";
+import { tier } from "./commands/tier.ts";
 import { trace } from "./commands/trace.ts";
 import { up } from "./commands/up.ts";
 import { logLevels } from "./logs/filter.ts";
@@ -57,6 +58,11 @@ function program(): Command {
     .description("the way of one request, with the time of each hop; `last` for the newest")
     .option(...json)
     .action(trace);
+  mesh
+    .command("tier <address> <tier>")
+    .description("which limits an account has: standard or premium")
+    .option(...json)
+    .action(tier);
   return mesh;
 }
 

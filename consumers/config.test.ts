@@ -18,6 +18,7 @@ beforeAll(async () => {
     MESH_IDENTITY_JWKS_FILE: file,
     NOTIFICATION_DB_URL: "postgres://localhost/notification",
     KAFKA_BROKERS: "127.0.0.1:9092",
+    REDIS_URL: "redis://127.0.0.1:6379",
     SMTP_URL: "smtp://127.0.0.1:1025",
     MAIL_FROM: "Taskmesh <no-reply@mesh.example>",
     PUBLIC_URL: "http://127.0.0.1:8080",

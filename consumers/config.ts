@@ -31,6 +31,7 @@ export const environment = {
   poolMin: env.integer("DB_POOL_MIN", { default: 2, min: 0, max: 1_000 }),
   poolMax: env.integer("DB_POOL_MAX", { default: 10, min: 1, max: 1_000 }),
   startTimeout: env.seconds("START_TIMEOUT", { default: 30 }),
+  redisUrl: env.url("REDIS_URL"),
   kafkaBrokers: env.list("KAFKA_BROKERS"),
   kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
   smtpUrl: env.url("SMTP_URL"),
@@ -56,6 +57,7 @@ export function readConfig(source?: Record<string, string | undefined>) {
       pool: { min: values.poolMin, max: values.poolMax },
       startTimeoutMs: values.startTimeout * 1_000,
     },
+    redis: { url: values.redisUrl },
     kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
     mail: { smtpUrl: values.smtpUrl, from: values.mailFrom, publicUrl: values.publicUrl },
   };

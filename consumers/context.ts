@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Database } from "#kit/db/database.ts";
 import { topics } from "#kit/events/topics.ts";
+import type { Redis } from "#kit/redis/redis.ts";
 import type { ConsumersConfig } from "./config.ts";
 import type { EmailGroupContext } from "./email/context.ts";
 import type { Mailer } from "./email/mailer.ts";
@@ -12,7 +13,7 @@ export interface ConsumersContext extends NotificationGroupContext, EmailGroupCo
 
 export function createContext(
   { mail }: Pick<ConsumersConfig, "mail">,
-  parts: { database: Database; people: People; mailer: Mailer },
+  parts: { database: Database; redis: Redis; people: People; mailer: Mailer },
 ): ConsumersContext {
   return {
     ...parts,

@@ -58,12 +58,21 @@ export const codeOfReason = {
   [ErrorReason.IDEMPOTENCY_KEY_IN_FLIGHT]: Code.ABORTED,
   [ErrorReason.LIMIT_REACHED]: Code.FAILED_PRECONDITION,
   [ErrorReason.MESSAGE_TOO_LARGE]: Code.RESOURCE_EXHAUSTED,
+  [ErrorReason.API_KEY_NOT_FOUND]: Code.NOT_FOUND,
+  [ErrorReason.SCOPE_MISSING]: Code.PERMISSION_DENIED,
+  [ErrorReason.ETAG_REQUIRED]: Code.FAILED_PRECONDITION,
 } satisfies Record<ErrorReason, Code>;
 
 export interface FieldViolation {
   /** Path in the request message, in proto names: "task.due.date". */
   field: string;
   description: string;
+}
+
+/** A message in a google.protobuf.Any. */
+export interface PackedDetail {
+  typeUrl: string;
+  value: Uint8Array;
 }
 
 export interface ServiceErrorOptions {
@@ -76,6 +85,8 @@ export interface ServiceErrorOptions {
   metadata?: Record<string, string>;
   /** When trying again makes sense, in milliseconds. */
   retryAfterMs?: number;
+  /** Further details of the status, packed as google.protobuf.Any. They go to the caller as they are. */
+  details?: readonly PackedDetail[];
   /** For the log only; never sent. */
   cause?: unknown;
 }
@@ -88,6 +99,7 @@ export class ServiceError extends Error {
   readonly fieldViolations: readonly FieldViolation[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryAfterMs: number | undefined;
+  readonly details: readonly PackedDetail[] | undefined;
 
   constructor(options: ServiceErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -96,6 +108,7 @@ export class ServiceError extends Error {
     this.fieldViolations = options.fieldViolations ?? [];
     this.metadata = options.metadata ?? {};
     this.retryAfterMs = options.retryAfterMs;
+    this.details = options.details;
   }
 }
 
@@ -130,12 +143,15 @@ export function unavailable(message: string, cause?: unknown, retryAfterMs = 100
   return new ServiceError({ reason: ErrorReason.UNAVAILABLE, message, retryAfterMs, cause });
 }
 
-/** ABORTED: the resource has changed since the caller saw it. */
-export function etagMismatch(currentEtag: string): ServiceError {
+/** ABORTED: the resource has changed since the caller saw it. Says which version is there now. */
+export function etagMismatch(currentEtag: string, currentRevision?: bigint): ServiceError {
   return new ServiceError({
     reason: ErrorReason.ETAG_MISMATCH,
     message: "the resource was changed since this etag; read it again and repeat the change",
-    metadata: { current_etag: currentEtag },
+    metadata: {
+      current_etag: currentEtag,
+      ...(currentRevision !== undefined && { current_revision: String(currentRevision) }),
+    },
   });
 }
 

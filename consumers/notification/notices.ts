@@ -3,7 +3,7 @@ import { PermanentEventError } from "#kit/events/consumer.ts";
 import { isId, newId } from "#kit/id.ts";
 import { activeTraceId } from "#observability/tracing.ts";
 import { addToInboxes, type NewEntry } from "../../services/notification/db/inbox.repository.ts";
-import { deliveriesRequested } from "../../services/notification/events.ts";
+import { announceInboxes, deliveriesRequested } from "../../services/notification/events.ts";
 import { languageOf } from "../language.ts";
 import type { NotificationGroupContext } from "./context.ts";
 import { reportCreated } from "./metrics.ts";
@@ -33,7 +33,7 @@ export async function writeNotices(
 
 /** Puts the notices of one event in their inboxes and asks for their mails; those that are there already stay alone. */
 export async function putInInboxes(
-  { deliveryTopic }: Pick<NotificationGroupContext, "deliveryTopic">,
+  { deliveryTopic, database, redis }: Pick<NotificationGroupContext, "deliveryTopic" | "database" | "redis">,
   em: EntityManager,
   eventId: string,
   notices: Notice[],
@@ -53,5 +53,7 @@ export async function putInInboxes(
     return entry === undefined ? [] : [{ ...entry, ...place }];
   });
   await deliveriesRequested(em, source, requested, deliveryTopic);
+  const changed = requested.map(({ recipientId }) => recipientId);
+  database.afterCommit(() => announceInboxes(redis, changed), em);
   reportCreated(requested.length);
 }

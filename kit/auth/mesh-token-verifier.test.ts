@@ -22,6 +22,11 @@ const impl: ServiceImpl<typeof AuthService> = {
   login: notAsked,
   refreshToken: notAsked,
   logout: notAsked,
+  createApiKey: notAsked,
+  listApiKeys: notAsked,
+  revokeApiKey: notAsked,
+  exchangeApiKey: notAsked,
+  setTier: notAsked,
   getJwks: async () => ({ keys: [...issuer.jwks.keys] }),
   listRevokedSessions: async () => ({ sessionIds: revoked }),
 };

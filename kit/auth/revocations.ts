@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { logger } from "#observability/logger.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { Redis } from "../redis/redis.ts";
+import { subscribe } from "../redis/subscribe.ts";
 
 /** The channel of Redis on which ids of revoked sessions are announced, one in each message. */
 export const revokedChannel = "auth:revoked";
@@ -63,9 +64,10 @@ export class Revocations {
 /** Keeps the list of revoked sessions up to date until the process stops. */
 export function startRevocations({ list, redis, lifecycle }: RevocationsOptions): Revocations {
   const revocations = new Revocations(list);
-  const isAnnounced = redis ? subscribe(redis, lifecycle, (sessionId) => revocations.add(sessionId)) : () => false;
+  const onMessage = (sessionId: string) => revocations.add(sessionId);
+  const announcements = redis && subscribe({ redis, channel: revokedChannel, lifecycle, onMessage });
   const stop = new AbortController();
-  const polling = pollUntil(stop.signal, revocations, isAnnounced);
+  const polling = pollUntil(stop.signal, revocations, () => announcements?.isLive === true);
   lifecycle.use("revocations", polling, (running) => {
     stop.abort();
     return running;
@@ -78,26 +80,4 @@ async function pollUntil(stop: AbortSignal, revocations: Revocations, isAnnounce
     await revocations.poll();
     await delay(isAnnounced() ? pollMs : pollAloneMs, undefined, { signal: stop, ref: false }).catch(() => {});
   }
-}
-
-/** Answers with whether announcements arrive just now. */
-function subscribe(redis: Redis, lifecycle: Lifecycle, onSession: (sessionId: string) => void): () => boolean {
-  // A connection that subscribes can do nothing else, and is silent for as long as nobody is revoked.
-  const subscriber = redis.duplicate({ socketTimeout: undefined, autoResubscribe: false, enableOfflineQueue: false });
-  let subscribed = false;
-  subscriber.on("message", (_channel, sessionId) => onSession(sessionId));
-  subscriber.on("error", () => {});
-  subscriber.on("close", () => {
-    subscribed = false;
-  });
-  subscriber.on("ready", () => {
-    subscriber.subscribe(revokedChannel).then(
-      () => {
-        subscribed = true;
-      },
-      () => {},
-    );
-  });
-  lifecycle.use("revocations subscription", subscriber, (open) => open.disconnect());
-  return () => subscribed;
 }

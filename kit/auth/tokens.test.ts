@@ -20,7 +20,43 @@ describe("TokenVerifier", () => {
     const issuer = testIssuer();
     const exp = Math.floor(Date.now() / 1000) + 60;
     const verified = await issuer.verifier().verify(issuer.token({ sub: "u", sid: "s", exp }));
-    expect(verified).toEqual({ userId: "u", sessionId: "s", expireTime: new Date(exp * 1000) });
+    expect(verified).toEqual({
+      userId: "u",
+      sessionId: "s",
+      expireTime: new Date(exp * 1000),
+      tier: "standard",
+    });
+  });
+
+  it("answers with the tier, and with the key and the scopes of a token that an API key was traded for", async () => {
+    const issuer = testIssuer();
+    const { tier } = await issuer.verifier().verify(issuer.token({ tier: "premium" }));
+    expect(tier).toBe("premium");
+    const claims = { sid: "k", key_id: "k", scope: "tasks:read users:read" };
+    expect(await issuer.verifier().verify(issuer.token(claims))).toMatchObject({
+      sessionId: "k",
+      keyId: "k",
+      scopes: ["tasks:read", "users:read"],
+    });
+  });
+
+  it.each([
+    ["a tier that there is not", { tier: "gold" }],
+    ["a tier that is no text", { tier: ["premium"] }],
+    ["a key without its scopes", { key_id: "k" }],
+    ["scopes without their key", { scope: "tasks:read" }],
+    ["a key without a name", { key_id: "", scope: "tasks:read" }],
+    ["scopes that are a list", { key_id: "k", scope: ["tasks:read"] }],
+  ])("refuses %s", async (_what, claims) => {
+    const issuer = testIssuer();
+    const verdict = issuer.verifier().verify(issuer.token(claims));
+    await expect(verdict).rejects.toMatchObject({ reason: ErrorReason.TOKEN_INVALID });
+  });
+
+  it("lets a key without any scope do nothing, rather than everything", async () => {
+    const issuer = testIssuer();
+    const { scopes } = await issuer.verifier().verify(issuer.token({ key_id: "k", scope: "" }));
+    expect(scopes).toEqual([""]);
   });
 
   it("agrees with jose in both directions", async () => {

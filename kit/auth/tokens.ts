@@ -17,11 +17,20 @@ const clockSkewSeconds = 10;
 const cacheMs = 60_000;
 const cacheEntries = 50_000;
 
+/** What an account may ask of the mesh: it chooses the rate limits. */
+export type Tier = "standard" | "premium";
+
 /** What an access token says about its bearer. */
 export interface VerifiedToken {
   readonly userId: string;
+  /** The session that it was given to; of an API key's token the key's id. Revoking it ends the token. */
   readonly sessionId: string;
   readonly expireTime: Date;
+  readonly tier: Tier;
+  /** The API key that it was exchanged for; undefined for a person's session. */
+  readonly keyId?: string | undefined;
+  /** What the API key may do; undefined, for a person's session, is everything. */
+  readonly scopes?: readonly string[] | undefined;
 }
 
 export interface TokenVerifierOptions {
@@ -89,15 +98,25 @@ export class TokenVerifier {
   }
 
   #read({ kid, claims }: Jws, now: number): Entry {
-    const { iss, aud, sub, sid, jti, iat, exp, nbf } = claims;
+    const { iss, aud, sub, sid, jti, iat, exp, nbf, tier = "standard", key_id: keyId, scope } = claims;
     if (iss !== this.#issuer || aud !== accessTokenAudience) throw invalid();
     if (!isText(sub) || !isText(sid) || !isText(jti)) throw invalid();
+    if (tier !== "standard" && tier !== "premium") throw invalid();
+    // A key's token without a scope, or a scope without a key, would pass for a person's.
+    if ((keyId !== undefined || scope !== undefined) && !(isText(keyId) && typeof scope === "string")) throw invalid();
     const soon = now / 1000 + clockSkewSeconds;
     if (!isTime(exp) || !isTime(iat) || iat > soon) throw invalid();
     if (nbf !== undefined && (!isTime(nbf) || nbf > soon)) throw invalid();
     const expireMs = exp * 1000;
     return {
-      token: Object.freeze({ userId: sub, sessionId: sid, expireTime: new Date(expireMs) }),
+      token: Object.freeze({
+        userId: sub,
+        sessionId: sid,
+        expireTime: new Date(expireMs),
+        tier,
+        keyId,
+        scopes: scope?.split(" "),
+      }),
       kid,
       expireMs,
       trustedUntilMs: Math.min(expireMs, now + cacheMs),

@@ -68,7 +68,8 @@ export class Database {
   readonly #pool: pg.Pool;
   readonly #canceller: Canceller;
   readonly #stopObserving: (() => void)[];
-  readonly #enclosing = new AsyncLocalStorage<EnclosingTransaction>();
+  readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
+  readonly #enclosing = new AsyncLocalStorage<EnclosingTransaction | undefined>();
 
   /** Opens the pool without waiting or migrating; processes use `openDatabase`. */
   constructor(options: Omit<DatabaseOptions, "lifecycle" | "migrations">) {
@@ -100,7 +101,7 @@ export class Database {
     const enclosing = this.#enclosing.getStore();
     return this.#guarded(signal, () =>
       enclosing === undefined
-        ? this.em().transactional((em) => work(em as EntityManager))
+        ? this.#commit(work)
         : enclosing.join(async (em) => {
             const result = await work(em);
             await em.flush();
@@ -124,6 +125,34 @@ export class Database {
     } finally {
       enclosing?.end();
     }
+  }
+
+  /**
+   * Runs `fn` once the work of `em`, or of the transaction that encloses the call, is committed; at once when there is
+   * neither, and never when it is rolled back. For news that others may only hear when they can read it. `fn` must not throw.
+   */
+  afterCommit(fn: () => void, em = this.#enclosing.getStore()?.em): void {
+    if (em === undefined) fn();
+    else this.#afterCommit.set(em, [...(this.#afterCommit.get(em) ?? []), fn]);
+  }
+
+  async #commit<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    const own = this.em();
+    let inner: EntityManager = own;
+    const result = await own.transactional((em) => {
+      inner = em as EntityManager;
+      return work(inner);
+    });
+    for (const fn of this.#afterCommit.get(inner) ?? []) fn();
+    return result;
+  }
+
+  /**
+   * Runs `fn` outside of the transaction that encloses it, if there is one: what it does stays done, whatever becomes of
+   * the rest. It takes a second connection, so that only so many may do this at a time as the pool has left.
+   */
+  apart<T>(fn: () => Promise<T>): Promise<T> {
+    return this.#enclosing.run(undefined, fn);
   }
 
   /** Runs one statement on a connection of the pool, or of the transaction that encloses it. Parameters are $1, $2, …; see `rowTypes` for how values come back. */

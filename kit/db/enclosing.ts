@@ -10,6 +10,10 @@ export class EnclosingTransaction {
     this.#em = em;
   }
 
+  get em(): EntityManager {
+    return this.#em;
+  }
+
   /**
    * Runs a part of the whole. There are no savepoints, so once a part has failed nothing of the whole is committed, even
    * if somebody caught the error. Whoever still goes on after the end must not start a transaction of its own.

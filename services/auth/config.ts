@@ -41,7 +41,8 @@ export function readConfig(source?: Record<string, string | undefined>) {
     },
     database: {
       url: values.databaseUrl,
-      pool: { min: values.poolMin, max: values.poolMax },
+      // A call with an idempotency key works on two connections.
+      pool: { min: values.poolMin, max: Math.max(2, values.poolMax) },
       startTimeoutMs: values.startTimeout * 1_000,
     },
     redis: { url: values.redisUrl },

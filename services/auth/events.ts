@@ -32,6 +32,16 @@ export function refreshTokenReused(em: EntityManager, account: Account, { sessio
   return append(em, account, "auth.v1.RefreshTokenReused", fact, occurTime);
 }
 
+/** The key is named by what its owner calls it. */
+export function apiKeyExpiring(
+  em: EntityManager,
+  account: Account,
+  { apiKeyId, name, expireTime, occurTime }: { apiKeyId: string; name: string; expireTime: Date; occurTime: Date },
+) {
+  const value = { apiKeyId, name, expireTime: timestampFromDate(expireTime) };
+  return append(em, account, "auth.v1.ApiKeyExpiring", { case: "apiKeyExpiring", value }, occurTime);
+}
+
 async function append(em: EntityManager, account: Account, type: string, fact: Fact, occurTime: Date): Promise<void> {
   account.eventSequence += 1n;
   const { userId, eventSequence: sequence } = account;

@@ -1,5 +1,7 @@
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { announceEndingKeys } from "./api-key-notices.ts";
 import type { AuthContext } from "./context.ts";
+import { sweepApiKeys } from "./db/api-key.repository.ts";
 import { sweepFailures } from "./db/login-failure.repository.ts";
 import { sweepSessions } from "./db/session.repository.ts";
 import { reportBackgroundFailure } from "./metrics.ts";
@@ -10,10 +12,12 @@ const sweepEveryMs = 600_000;
 /** Keeps the signing keys ahead of time, and the tables from growing without end. */
 export function startHousekeeping({ keys, database }: AuthContext, lifecycle: Lifecycle): void {
   every(keysEveryMs, "rotate the signing keys", lifecycle, () => keys.refresh());
+  every(sweepEveryMs, "tell whose API keys end soon", lifecycle, () => announceEndingKeys(database));
   every(sweepEveryMs, "remove what has expired", lifecycle, () =>
     database.transactional(async (em) => {
       await sweepSessions(em);
       await sweepFailures(em);
+      await sweepApiKeys(em);
     }),
   );
 }

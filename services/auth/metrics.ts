@@ -35,6 +35,14 @@ export function reportLogout(userId: string): void {
   log.info({ "taskmesh.user.id": userId }, "session ended by its user");
 }
 
+export function reportApiKey(what: "made" | "revoked", userId: string, apiKeyId: string): void {
+  log.info({ "taskmesh.user.id": userId, "taskmesh.api_key.id": apiKeyId }, `API key ${what}`);
+}
+
+export function reportTier(userId: string, tier: string): void {
+  log.info({ "taskmesh.user.id": userId, "taskmesh.tier": tier }, "tier set");
+}
+
 /** `seconds` counts the wait for a free slot too. */
 export function reportHash(seconds: number): void {
   hashes.record(seconds);

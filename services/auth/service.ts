@@ -8,6 +8,7 @@ import { openProducer } from "#kit/events/producer.ts";
 import { startRelay } from "#kit/events/relay.ts";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import { service, startGrpcServer } from "#kit/grpc/server.ts";
+import { startAnswerPurge } from "#kit/idempotency/purge.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { startAdmin } from "#observability/admin.ts";
@@ -15,6 +16,7 @@ import type { AuthConfig } from "./config.ts";
 import type { AuthContext } from "./context.ts";
 import { entities, migrations } from "./db/mikro-orm.config.ts";
 import { startHousekeeping } from "./housekeeping.ts";
+import { keyedCalls } from "./keyed-calls.ts";
 import { PasswordHasher } from "./passwords/hasher.ts";
 import { keysToProto } from "./rpc/convert.ts";
 import { rpc } from "./rpc/index.ts";
@@ -33,11 +35,13 @@ export async function startService(config: AuthConfig, lifecycle: Lifecycle): Pr
   });
   const ctx = await createContext(config, { identity, database, lifecycle });
   startHousekeeping(ctx, lifecycle);
+  startAnswerPurge(database, lifecycle);
   const { brokers, partitions } = config.kafka;
   const producer = openProducer({ brokers, partitions, clientId: config.instanceId, lifecycle });
   startRelay({ database, source: "auth", producer, lifecycle });
 
   const { host, grpcPort, adminPort } = config.listen;
+  const poolMax = config.database.pool.max;
   const checks = { database: () => database.ping() };
   if (adminPort > 0) await startAdmin({ host, port: adminPort, lifecycle, checks });
   return startGrpcServer({
@@ -51,6 +55,8 @@ export async function startService(config: AuthConfig, lifecycle: Lifecycle): Pr
       // A revoked session is still good for one thing here: to be logged out again.
     }),
     lifecycle,
+    checks,
+    interceptors: (standard) => [...standard, keyedCalls(database, { secret: config.keys.secret, poolMax })],
   });
 }
 

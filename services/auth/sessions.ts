@@ -1,10 +1,14 @@
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { revokedChannel } from "#kit/auth/revocations.ts";
 import type { EntityManager } from "#kit/db/database.ts";
+import { unauthenticated } from "#kit/errors.ts";
+import type { CallContext } from "#kit/grpc/service.ts";
 import { newId } from "#kit/id.ts";
 import type { AuthContext } from "./context.ts";
 import { lockAccount } from "./db/account.repository.ts";
 import {
   addSession,
+  isSessionLive,
   lockSession,
   lockTokenState,
   supersede,
@@ -117,20 +121,32 @@ export async function revokeSession(
   { userId, sessionId }: { userId: string; sessionId: string },
   cause: "logout" | "reuse",
 ): Promise<boolean> {
-  const wasAlive = await ctx.database.transactional(async (em) => {
+  return ctx.database.transactional(async (em) => {
     const account = await lockAccount(em, userId);
     const session = await lockSession(em, sessionId);
     if (session.revokedTime || session.userId !== userId) return false;
     session.revokedTime = await databaseTime(em);
     const emit = cause === "reuse" ? refreshTokenReused : sessionRevoked;
     await emit(em, account, { sessionId, occurTime: session.revokedTime });
+    ctx.database.afterCommit(() => void announceRevoked(ctx, sessionId), em);
     return true;
   });
-  if (wasAlive) await announce(ctx, sessionId);
-  return wasAlive;
 }
 
-async function announce({ redis }: AuthContext, sessionId: string): Promise<void> {
+/**
+ * The person's session that makes this call. Throws UNAUTHENTICATED when it is over, at once where the token alone would
+ * be believed for another second.
+ */
+export async function requireSession(
+  { database }: AuthContext,
+  { caller, signal }: CallContext,
+): Promise<{ userId: string; sessionId: string }> {
+  if (caller.kind === "user" && (await isSessionLive(database, caller, signal))) return caller;
+  throw unauthenticated(ErrorReason.TOKEN_INVALID, "this call needs a session; sign in again");
+}
+
+/** Tells everybody who verifies tokens that a session, or an API key, is over. */
+export async function announceRevoked({ redis }: AuthContext, sessionId: string): Promise<void> {
   try {
     await redis.publish(revokedChannel, sessionId);
   } catch (error) {

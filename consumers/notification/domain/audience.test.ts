@@ -104,6 +104,7 @@ describe("accountAudience", () => {
   it.each([
     ["registrationAttempted", { anna: "registration_attempted" }],
     ["refreshTokenReused", { anna: "session_compromised" }],
+    ["apiKeyExpiring", { anna: "api_key_expiring" }],
     ["accountRegistered", {}],
     ["sessionRevoked", {}],
   ] satisfies [AccountFact["case"], Told][])("%s", (name, told) => {

@@ -7,7 +7,8 @@ export type NoticeKind =
   | "task_deleted"
   | "comment_added"
   | "registration_attempted"
-  | "session_compromised";
+  | "session_compromised"
+  | "api_key_expiring";
 
 /** One person who hears of an event, and as what. */
 export interface Hearer {
@@ -31,7 +32,7 @@ export interface TaskChange {
 }
 
 export type AccountFact = {
-  case: "accountRegistered" | "registrationAttempted" | "sessionRevoked" | "refreshTokenReused";
+  case: "accountRegistered" | "registrationAttempted" | "sessionRevoked" | "refreshTokenReused" | "apiKeyExpiring";
 };
 
 export interface AccountChange {
@@ -76,13 +77,15 @@ export function taskAudience(change: TaskChange): Hearer[] {
   }
 }
 
-/** Who hears of a change of an account: its owner, of what somebody else may have done to it. */
+/** Who hears of a change of an account: its owner, of what somebody else may have done to it, and of what ends. */
 export function accountAudience({ userId, fact }: AccountChange): Hearer[] {
   switch (fact.case) {
     case "registrationAttempted":
       return [{ recipientId: userId, kind: "registration_attempted" }];
     case "refreshTokenReused":
       return [{ recipientId: userId, kind: "session_compromised" }];
+    case "apiKeyExpiring":
+      return [{ recipientId: userId, kind: "api_key_expiring" }];
     case "accountRegistered":
     case "sessionRevoked":
       return [];

@@ -44,4 +44,8 @@ export const english: Texts = {
     title: "One of your sessions was ended for your safety",
     body: "A token of this session was used twice, as happens when it is stolen. The session has ended. Sign in again, and change your password if you do not know why.",
   }),
+  api_key_expiring: ({ keyName, keyEnd }) => ({
+    title: `Your API key “${keyName}” ends soon`,
+    body: `It is refused from ${keyEnd} on. Make a new one for the programs that use it, or let it end.`,
+  }),
 };

@@ -44,4 +44,8 @@ export const german: Texts = {
     title: "Eine deiner Sitzungen wurde zu deiner Sicherheit beendet",
     body: "Ein Token dieser Sitzung wurde zweimal benutzt, wie es nach einem Diebstahl geschieht. Die Sitzung ist beendet. Melde dich neu an und ändere dein Passwort, wenn du den Grund nicht kennst.",
   }),
+  api_key_expiring: ({ keyName, keyEnd }) => ({
+    title: `Dein API-Schlüssel „${keyName}“ läuft bald ab`,
+    body: `Ab ${keyEnd} gilt er nicht mehr. Lege einen neuen für die Programme an, die ihn benutzen, oder lass ihn ablaufen.`,
+  }),
 };

@@ -11,7 +11,7 @@ const ofTasks: NoticeKind[] = [
   "task_deleted",
   "comment_added",
 ];
-const ofAccounts: NoticeKind[] = ["registration_attempted", "session_compromised"];
+const ofAccounts: NoticeKind[] = ["registration_attempted", "session_compromised", "api_key_expiring"];
 const subject: Subject = { actor: "Anna", taskTitle: "Buy milk", changes: ["due", "priority"], excerpt: "Two litres" };
 const everyText = languages.flatMap((language) =>
   [...ofTasks, ...ofAccounts].map((kind) => ({ language, kind, text: noticeText(kind, language, subject) })),
@@ -39,6 +39,15 @@ describe("noticeText", () => {
     expect(noticeText("task_updated", "en", subject).body).toBe("Changed: due date, priority.");
     expect(noticeText("task_updated", "de", subject).body).toBe("Geändert: Fälligkeit, Priorität.");
     expect(noticeText("comment_added", "de", subject).body).toBe("Two litres");
+  });
+
+  it("names an API key and its end", () => {
+    const apiKey = { name: "night\nly", expireTime: new Date("2026-11-30T09:05:00Z") };
+    const english = noticeText("api_key_expiring", "en", { ...subject, apiKey });
+    expect(english.title).toBe("Your API key “night ly” ends soon");
+    expect(english.body).toContain("November 30, 2026");
+    const german = noticeText("api_key_expiring", "de", { ...subject, apiKey });
+    expect(german.body).toMatch(/30\. November 2026 um 09:05 UTC/);
   });
 
   it("speaks of somebody when nobody knows who it was", () => {

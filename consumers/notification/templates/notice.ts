@@ -13,6 +13,14 @@ export interface Subject {
   changes: readonly TellingField[];
   /** The beginning of a comment. */
   excerpt: string;
+  /** The API key that it is about, and its end. */
+  apiKey?: { name: string; expireTime: Date | undefined } | undefined;
+}
+
+/** What the texts take: all that people wrote is one line, and times are words. */
+export interface Words extends Omit<Subject, "apiKey"> {
+  keyName: string;
+  keyEnd: string;
 }
 
 export interface Text {
@@ -22,7 +30,7 @@ export interface Text {
   body: string;
 }
 
-export type Texts = Record<NoticeKind, (subject: Subject) => Text> & { somebody: string };
+export type Texts = Record<NoticeKind, (words: Words) => Text> & { somebody: string };
 
 const textsOf: Record<Language, Texts> = { en: english, de: german };
 
@@ -34,5 +42,12 @@ export function noticeText(kind: NoticeKind, language: Language, subject: Subjec
     taskTitle: oneLine(subject.taskTitle),
     changes: subject.changes,
     excerpt: oneLine(subject.excerpt),
+    keyName: oneLine(subject.apiKey?.name ?? "", 100),
+    keyEnd: momentText(subject.apiKey?.expireTime, language),
   });
+}
+
+function momentText(moment: Date | undefined, language: Language): string {
+  const format = { dateStyle: "long", timeStyle: "short", timeZone: "UTC" } as const;
+  return moment === undefined ? "" : `${moment.toLocaleString(language, format)} UTC`;
 }

@@ -1,4 +1,5 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import type { Tier } from "../domain/account.ts";
 
 /** Who can sign in with which credentials. What others see of a person is the user service's. */
 export const AccountEntity = defineEntity({
@@ -24,6 +25,8 @@ export const AccountEntity = defineEntity({
     /** When the owner was last told that somebody tried to register the address. */
     attemptNoticeTime: p.datetime().columnType("timestamptz(3)").nullable(),
     createTime: p.datetime().columnType("timestamptz(3)"),
+    /** "standard" or "premium": what its tokens say of it. */
+    tier: p.text().$type<Tier>().default("standard"),
     lastLoginTime: p.datetime().columnType("timestamptz(3)").nullable(),
   },
 });

@@ -1,6 +1,7 @@
 import { LockMode } from "@mikro-orm/core";
 import { type Database, type EntityManager, execute } from "#kit/db/database.ts";
 import { statement } from "#kit/db/statement.ts";
+import type { Tier } from "../domain/account.ts";
 import { type Account, AccountEntity } from "./account.entity.ts";
 
 /** What signing in needs to know of an account. */
@@ -11,11 +12,12 @@ export interface AccountCredentials {
   passwordHash: string;
   displayName?: string | null;
   profileCreated: boolean;
+  tier: Tier;
   createTime: Date;
 }
 
 const columns = `user_id AS "userId", email, owns_email AS "ownsEmail", password_hash AS "passwordHash",
-  display_name AS "displayName", profile_created AS "profileCreated", create_time AS "createTime"`;
+  display_name AS "displayName", profile_created AS "profileCreated", tier, create_time AS "createTime"`;
 
 // Accounts that do not own the address are found by the hash itself, so that there may be any number of them. One whose
 // hash is of another salt or cost cannot be found so; the newest of those is tried by hand.
@@ -100,7 +102,7 @@ export type NewAccount = Pick<
 
 /** Adds an account at once; a taken address fails with a unique violation of `account_owned_email`. */
 export async function addAccount(em: EntityManager, account: NewAccount): Promise<Account> {
-  const added = em.create(AccountEntity, { ...account, profileCreated: false, eventSequence: 0n });
+  const added = em.create(AccountEntity, { ...account, profileCreated: false, tier: "standard", eventSequence: 0n });
   await em.persist(added).flush();
   return added;
 }

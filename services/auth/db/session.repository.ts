@@ -87,11 +87,13 @@ export function lockSession(em: EntityManager, sessionId: string): Promise<Sessi
 
 const revokedSince = statement(
   "auth-sessions-revoked",
-  `SELECT session_id AS "sessionId" FROM session
-   WHERE revoked_time > now() - make_interval(secs => $1) ORDER BY revoked_time DESC`,
+  `SELECT session_id AS "sessionId", revoked_time FROM session WHERE revoked_time > now() - make_interval(secs => $1)
+   UNION ALL
+   SELECT api_key_id, revoked_time FROM api_key WHERE revoked_time > now() - make_interval(secs => $1)
+   ORDER BY revoked_time DESC`,
 );
 
-/** Sessions that were revoked in the last so many seconds, the latest first. */
+/** Sessions and API keys that were revoked in the last so many seconds, the latest first. */
 export async function sessionsRevokedWithin(
   database: Database,
   seconds: number,
@@ -99,6 +101,20 @@ export async function sessionsRevokedWithin(
 ): Promise<string[]> {
   const rows = await database.query<{ sessionId: string }>(revokedSince, [seconds], { signal });
   return rows.map(({ sessionId }) => sessionId);
+}
+
+const live = statement(
+  "auth-session-live",
+  `SELECT 1 AS live FROM session
+   WHERE session_id = $1 AND user_id = $2 AND revoked_time IS NULL AND expire_time > clock_timestamp()`,
+);
+
+export async function isSessionLive(
+  database: Database,
+  { sessionId, userId }: { sessionId: string; userId: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  return (await database.query(live, [sessionId, userId], { signal })).length > 0;
 }
 
 const deleteSessions = statement(

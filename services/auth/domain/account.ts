@@ -1,3 +1,6 @@
+/** What an account may ask of the mesh; an operator sets it. */
+export type Tier = "standard" | "premium";
+
 export interface Candidate {
   ownsEmail: boolean;
   createTime: Date;

@@ -17,16 +17,18 @@ export const refreshToken =
     const account = await accountOfToken(ctx.database, refreshTokenHash(req.refreshToken), signal);
     if (account === undefined) throw refused();
     // Before the token is spent, so that a failure here leaves the caller with a good one.
-    const user = await profileOf(ctx, account, call);
+    const user = await ctx.database.apart(() => profileOf(ctx, account, call));
 
     const use = await useRefreshToken(ctx, req.refreshToken, signal);
     reportRefresh(use.decision);
     if (use.decision === "reuse") {
       const { sessionId } = use;
-      if (await revokeSession(ctx, use, "reuse")) reportTokenReuse(use.userId, sessionId);
+      // Apart, because the session has to stay revoked although this call fails.
+      const wasAlive = await ctx.database.apart(() => revokeSession(ctx, use, "reuse"));
+      if (wasAlive) reportTokenReuse(use.userId, sessionId);
     }
     if (use.decision === "reuse" || use.decision === "refuse") throw refused();
-    return signedIn(ctx, use.session, user);
+    return signedIn(ctx, use.session, { user, tier: account.tier });
   };
 
 /** One answer for all: it tells nothing about a token that is not the caller's. */

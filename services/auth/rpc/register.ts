@@ -23,17 +23,19 @@ export const register =
     if (fault !== undefined) throw invalidArgument("password", fault);
     const credentials = { emailKey: emailKey(email), password };
     const throttle = new Throttle(ctx.database, call, { scope: "register", emailKey: credentials.emailKey });
-    await throttle.check();
-    const fresh = await ctx.hasher.hash(password, credentials.emailKey, signal);
-    await throttle.check();
-    const registration = { ...credentials, email, displayName: displayName.trim(), fresh };
-    const { account, isNew } = await registerAccount(ctx, registration, signal);
-    if (isNew) {
-      await throttle.count();
-      reportRegistration(account.userId);
-    }
-
-    const user = await profileOf(ctx, account, call);
+    // Apart, because the account has to be there before its profile is, whatever becomes of a keyed call after that.
+    const { account, user } = await ctx.database.apart(async () => {
+      await throttle.check();
+      const fresh = await ctx.hasher.hash(password, credentials.emailKey, signal);
+      await throttle.check();
+      const registration = { ...credentials, email, displayName: displayName.trim(), fresh };
+      const { account, isNew } = await registerAccount(ctx, registration, signal);
+      if (isNew) {
+        await throttle.count();
+        reportRegistration(account.userId);
+      }
+      return { account, user: await profileOf(ctx, account, call) };
+    });
     const session = await ctx.database.transactional((em) => openSession(ctx, em, account.userId), { signal });
-    return signedIn(ctx, session, user);
+    return signedIn(ctx, session, { user, tier: account.tier });
   };

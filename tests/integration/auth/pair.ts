@@ -42,7 +42,7 @@ export async function insist<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-const names = ["gateway", "auth", "user", "task"] as const;
+const names = ["gateway", "auth", "user", "task", "operator"] as const;
 type Name = (typeof names)[number];
 
 /** The auth and the user service, each with its own database, calling each other as they do in the mesh. */

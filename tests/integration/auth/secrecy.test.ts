@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import type { UserService } from "#gen/user/v1/user_service_pb.js";
+import { newApiKey } from "#kit/auth/api-key.ts";
 import type { Client } from "#kit/grpc/client.ts";
+import { newId } from "#kit/id.ts";
 import { until } from "../../_util/until.ts";
 import { as, from, newEmail, Pair } from "./pair.ts";
 
@@ -47,11 +50,23 @@ describe("what the processes print", () => {
     await swallow(auth.register({ email: "canary-mail", password: "canary-password-5", displayName }));
     await swallow(auth.register({ email, password: "password", displayName }));
     await swallow(auth.refreshToken({ refreshToken: "canary-token" }));
+    const keyed = { headers: { ...as(made.accessToken).headers, "idempotency-key": randomUUID() } };
+    const { key } = await auth.createApiKey({ name: "canary-key", scopes: ["users:read"] }, keyed);
+    const ofKey = await auth.exchangeApiKey({ key });
+    await user.getMe({}, as(ofKey.accessToken));
+    await swallow(user.updateMe({ user: { displayName: "canary-name-3" } }, as(ofKey.accessToken)));
+    await swallow(auth.exchangeApiKey({ key: `${key}canary` }));
+    await swallow(auth.exchangeApiKey({ key: newApiKey(newId()) }));
+    await swallow(auth.createApiKey({ name: "canary-key", scopes: ["canary"] }, as(made.accessToken)));
+    await swallow(auth.login({ email, password: "canary-password-6" }, keyed));
     await user.getMe({}, as(tokens.accessToken));
     await user.updateMe({ user: { displayName: "canary-name-2" } }, as(tokens.accessToken));
     await swallow(user.updateMe({ user: { timeZone: "canary/zone" } }, as(tokens.accessToken)));
     await swallow(user.lookupUser({ email: `canary-mail-${newEmail()}` }, as(tokens.accessToken)));
     await swallow(user.getMe({}, as("canary.token.canary")));
+    await pair.authDb.query("ALTER TABLE api_key RENAME TO api_key_away");
+    await swallow(auth.exchangeApiKey({ key }));
+    await pair.authDb.query("ALTER TABLE api_key_away RENAME TO api_key");
     await pair.authDb.query("ALTER TABLE session RENAME TO session_away");
     await swallow(auth.login({ email, password }));
     await swallow(auth.refreshToken({ refreshToken: tokens.refreshToken }));
@@ -69,7 +84,17 @@ describe("what the processes print", () => {
     expect(printed).toContain("account registered");
     expect(printed).toContain("profile changed");
     expect(printed).toContain('"message":"call failed"');
-    const secrets = ["canary", made.accessToken, made.refreshToken, tokens.accessToken, tokens.refreshToken, "$argon2"];
+    const secrets = [
+      "canary",
+      "tmk_",
+      key.slice(-49),
+      ofKey.accessToken,
+      made.accessToken,
+      made.refreshToken,
+      tokens.accessToken,
+      tokens.refreshToken,
+      "$argon2",
+    ];
     for (const secret of secrets) expect(printed).not.toContain(secret);
   });
 });

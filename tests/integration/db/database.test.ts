@@ -198,3 +198,29 @@ test("a database that is not there ends the start with one plain line", async ()
   });
   await expect(start).rejects.toThrow(/^the database at 127\.0\.0\.1:9\/\w+ does not answer: ECONNREFUSED$/);
 });
+
+test("news of a transaction wait for its commit, and die with it", async () => {
+  const told: string[] = [];
+  const tell = (text: string) => () => void told.push(text);
+  await database.transactional(async (em) => {
+    database.afterCommit(tell("of its own"), em);
+    await execute(em, { text: "SELECT 1" });
+    expect(told).toEqual([]);
+  });
+  expect(told).toEqual(["of its own"]);
+
+  const undone = database.transactional(async (em) => {
+    database.afterCommit(tell("undone"), em);
+    throw new Error("no");
+  });
+  await expect(undone).rejects.toThrow("no");
+  database.afterCommit(tell("of none"));
+  expect(told).toEqual(["of its own", "of none"]);
+
+  await database.asOne(async () => {
+    await database.transactional(async (em) => database.afterCommit(tell("of a part"), em));
+    database.afterCommit(tell("of the whole"));
+    expect(told).toHaveLength(2);
+  });
+  expect(told.slice(2)).toEqual(["of a part", "of the whole"]);
+});
