@@ -6,11 +6,20 @@ import type { EntityManager } from "#kit/db/database.ts";
 import { appendOutboxAll, type OutgoingEvent } from "#kit/events/outbox.ts";
 import { topics } from "#kit/events/topics.ts";
 import { newId } from "#kit/id.ts";
+import type { Redis } from "#kit/redis/redis.ts";
 import type { DeliveryChannel } from "./db/delivery.entity.ts";
 import type { AddedEntry, EntrySource, NewEntry } from "./db/inbox.repository.ts";
 import { notificationToProto } from "./rpc/convert.ts";
 
+/** The channel of Redis on which changed inboxes are announced: ids of their owners, between commas. */
+export const changedInboxes = "notification:inbox";
+
 const channels = { email: Channel.EMAIL } satisfies Record<DeliveryChannel, Channel>;
+
+/** Tells everybody who watches these inboxes to read them. Call it after the commit; lost news are found by polling. */
+export function announceInboxes(redis: Redis, recipientIds: readonly string[]): void {
+  if (recipientIds.length > 0) redis.publish(changedInboxes, recipientIds.join(",")).catch(() => {});
+}
 
 /** Asks for the delivery of entries that were just added; in the same transaction. */
 export async function deliveriesRequested(

@@ -5,7 +5,10 @@ import { openDatabase } from "#kit/db/database.ts";
 import { openProducer } from "#kit/events/producer.ts";
 import { startRelay } from "#kit/events/relay.ts";
 import { MeshChannel } from "#kit/grpc/client.ts";
+import { etagInterceptors } from "#kit/grpc/interceptors/require-etag.ts";
 import { service, startGrpcServer } from "#kit/grpc/server.ts";
+import { idempotency } from "#kit/idempotency/interceptor.ts";
+import { startAnswerPurge } from "#kit/idempotency/purge.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { startAdmin } from "#observability/admin.ts";
@@ -27,6 +30,7 @@ export async function startService(config: NotificationConfig, lifecycle: Lifecy
   const { brokers, partitions } = config.kafka;
   const producer = openProducer({ brokers, partitions, clientId: config.instanceId, lifecycle });
   startRelay({ database, source: "notification", producer, lifecycle });
+  startAnswerPurge(database, lifecycle);
 
   const channel = lifecycle.use("mesh", new MeshChannel(config.mesh.address), (open) => open.close());
   const redis = openRedis({ url: config.redis.url, lifecycle });
@@ -36,9 +40,11 @@ export async function startService(config: NotificationConfig, lifecycle: Lifecy
   return startGrpcServer({
     host,
     port: grpcPort,
-    services: [service(NotificationService, rpc(createContext(database)))],
+    services: [service(NotificationService, rpc(createContext(config, { database, redis, lifecycle })))],
     identity,
     tokens: meshTokenVerifier({ channel, identity, redis, lifecycle, issuer: config.tokens.issuer }),
     lifecycle,
+    checks,
+    interceptors: (standard) => [...standard, ...etagInterceptors(config.etagMode), idempotency(database)],
   });
 }

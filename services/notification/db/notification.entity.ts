@@ -8,7 +8,8 @@ export type NotificationKind =
   | "task_deleted"
   | "comment_added"
   | "registration_attempted"
-  | "session_compromised";
+  | "session_compromised"
+  | "api_key_expiring";
 
 /** One entry of a person's inbox. An event makes at most one for each person. */
 export const NotificationEntity = defineEntity({
@@ -25,6 +26,8 @@ export const NotificationEntity = defineEntity({
     title: p.text(),
     body: p.text(),
     taskId: p.uuid().nullable(),
+    /** The revision of the inbox that reading it made; empty while it is unread. */
+    readRevision: p.bigint("bigint").nullable(),
     readTime: p.datetime().columnType("timestamptz(3)").nullable(),
     createTime: p.datetime().columnType("timestamptz(3)"),
     traceId: p.text(),
@@ -34,6 +37,11 @@ export const NotificationEntity = defineEntity({
     {
       name: "notification_unread",
       expression: "create index notification_unread on notification (recipient_id, position) where read_time is null",
+    },
+    {
+      name: "notification_read_revision",
+      expression:
+        "create unique index notification_read_revision on notification (recipient_id, read_revision) where read_revision is not null",
     },
   ],
 });

@@ -4,9 +4,11 @@ import type { NotificationContext } from "../context.ts";
 import { getUnreadCount } from "./get-unread-count.ts";
 import { listNotifications } from "./list-notifications.ts";
 import { markRead } from "./mark-read.ts";
+import { watchNotifications } from "./watch-notifications.ts";
 
 export const rpc = (ctx: NotificationContext): ServiceImpl<typeof NotificationService> => ({
   listNotifications: listNotifications(ctx),
   markRead: markRead(ctx),
   getUnreadCount: getUnreadCount(ctx),
+  watchNotifications: watchNotifications(ctx),
 });

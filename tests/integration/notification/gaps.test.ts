@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import pg from "pg";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { until } from "../../_util/until.ts";
 import { from, groupName, openStack, type Stack, taskEvent } from "./stack.ts";
 
@@ -55,6 +55,7 @@ async function startProcess(): Promise<ChildProcess> {
     keyFile,
     jwksFile,
     smtpUrl: stack.mailbox.url,
+    redisUrl: inject("redis"),
     fromAddress: from.address,
   };
   const args = ["tests/integration/notification/email-process.ts", JSON.stringify(options)];

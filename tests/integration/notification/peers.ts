@@ -28,7 +28,7 @@ export interface Peers {
   close(): Promise<void>;
 }
 
-type Profile = Partial<Pick<User, "email" | "displayName" | "locale">>;
+type Profile = Partial<Pick<User, "userId" | "email" | "displayName" | "locale">>;
 export type PeerName = "gateway" | "user" | "notification" | "consumers";
 const names: PeerName[] = ["gateway", "user", "notification", "consumers"];
 
@@ -70,7 +70,7 @@ export async function startPeers(): Promise<Peers> {
     identityFiles,
     identity: (name: PeerName) => Identity.load(identityFiles(name)),
     addPerson: (profile: Profile = {}) => {
-      const userId = newId();
+      const { userId = newId() } = profile;
       const person = { userId, email: `p-${userId}@example.org`, displayName: "Anna", locale: "en", ...profile };
       people.set(userId, person);
       return person;
