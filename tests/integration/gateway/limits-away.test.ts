@@ -1,0 +1,135 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { TaskSchema } from "#gen/task/v1/task_pb.js";
+import { testIssuer } from "#kit/auth/testing.ts";
+import { newId } from "#kit/id.ts";
+import { startMetrics } from "#observability/metrics-sdk.ts";
+import * as redisPart from "../../../cli/runner/parts/redis.ts";
+import { pickPorts } from "../../../cli/runner/ports.ts";
+import type { RunningPart } from "../../../cli/runner/process-spec.ts";
+import { until } from "../../_util/until.ts";
+import { type Edge, startEdge } from "./edge.ts";
+import { limitsWith, newAddress, stateOf } from "./limits.ts";
+
+const issuer = testIssuer();
+const limits = { limits: limitsWith("standard", "general=40/40000"), patienceMs: 50 };
+let metrics: ReturnType<typeof startMetrics>;
+// A Redis of this test's own: it dies and hangs.
+let folder: string;
+let server: RunningPart;
+let startServer: () => Promise<RunningPart>;
+let gateways: Edge[];
+
+beforeAll(() => {
+  metrics = startMetrics({ name: "gateway", instanceId: "gateway-1" });
+});
+afterAll(() => metrics.stop());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "taskmesh-limits-"));
+  const [port = 0] = await pickPorts(1);
+  startServer = () => redisPart.start({ dataDir: folder, logFile: join(folder, "redis.log"), port });
+  server = await startServer();
+  gateways = [];
+});
+afterEach(async () => {
+  await Promise.all(gateways.map((gateway) => gateway.close()));
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function startGateways(count: number, redis: { url: string } | undefined): Promise<void> {
+  // One after the other: each counts those that are there.
+  for (let n = 1; n <= count; n += 1) gateways.push(await startEdge({ redis, limits }, issuer));
+  for (const { handlers } of gateways) {
+    handlers.set("task.v1.TaskService/GetTask", async () => ({ task: create(TaskSchema, { taskId: newId() }) }));
+  }
+}
+
+function read(token: string, gateway = gateways[0] as Edge): Promise<Response> {
+  const headers = { "x-forwarded-for": newAddress(), authorization: `Bearer ${token}` };
+  return fetch(`${gateway.url}/v1/tasks/${newId()}`, { headers });
+}
+
+const someone = () => issuer.token({ sub: newId() });
+
+/** What is left after somebody's first call: a gateway alone has its share only. */
+const leftAtFirst = async (gateway = gateways[0] as Edge) =>
+  stateOf((await read(someone(), gateway)).headers, "general")?.remaining;
+
+async function statusesOf(count: number, gateway: Edge): Promise<Record<number, number>> {
+  const token = someone();
+  const statuses: Record<number, number> = {};
+  for (let n = 0; n < count; n += 1) {
+    const { status } = await read(token, gateway);
+    statuses[status] = (statuses[status] ?? 0) + 1;
+  }
+  return statuses;
+}
+
+/** A counter's value, 0 until it has one. */
+async function counted(store: string, outcome: string): Promise<number> {
+  const line = new RegExp(
+    `^taskmesh_limits_calls_total\\{taskmesh_limits_store="${store}",taskmesh_outcome="${outcome}"\\} (\\d+)`,
+    "m",
+  );
+  return Number(line.exec(await metrics.render())?.[1] ?? 0);
+}
+
+describe("Redis is away [002.02]", () => {
+  test("killed: each of two gateways gives its half, says so in a metric, and shares again when it is back", async () => {
+    await startGateways(2, { url: server.address });
+    // Whoever came first has learnt of the second by now, or soon will.
+    const [first, second] = gateways as [Edge, Edge];
+    expect(await leftAtFirst()).toBe(39);
+    const before = await counted("memory", "allowed");
+    process.kill(server.pid, "SIGKILL");
+    await until("the second to count alone", async () => (await leftAtFirst(second)) === 19, { everyMs: 20 });
+    expect(await statusesOf(45, second)).toEqual({ 200: 20, 429: 25 });
+    expect((await statusesOf(45, first))[503]).toBeUndefined();
+    expect(await counted("memory", "allowed")).toBeGreaterThanOrEqual(before + 20);
+    expect(await counted("memory", "refused")).toBeGreaterThanOrEqual(25);
+    expect(await metrics.render()).toMatch(/^taskmesh_limits_refusals_total\{taskmesh_limits_name="general"\} \d+/m);
+    server = await startServer();
+    await until("the limits to be shared", async () => (await leftAtFirst(second)) === 39);
+  });
+
+  test("hanging, which is worse: every call is answered while it hangs, and it comes back by itself", async () => {
+    await startGateways(1, { url: server.address });
+    expect(await leftAtFirst()).toBe(39);
+    const before = await counted("memory", "allowed");
+    process.kill(server.pid, "SIGSTOP");
+    try {
+      expect(await statusesOf(45, gateways[0] as Edge)).toEqual({ 200: 40, 429: 5 });
+      expect(await counted("memory", "allowed")).toBe(before + 40);
+    } finally {
+      process.kill(server.pid, "SIGCONT");
+    }
+    const shared = await counted("redis", "allowed");
+    await until("the limits to be shared", async () => {
+      await read(someone());
+      return (await counted("redis", "allowed")) > shared;
+    });
+  });
+
+  test("without REDIS_URL a gateway counts in its own memory", async () => {
+    await startGateways(1, undefined);
+    const before = await counted("memory", "allowed");
+    expect(await statusesOf(45, gateways[0] as Edge)).toEqual({ 200: 40, 429: 5 });
+    expect(await counted("memory", "allowed")).toBe(before + 40);
+  });
+
+  test("a gateway that starts while it is away serves, and shares once it is there", async () => {
+    process.kill(server.pid, "SIGKILL");
+    await startGateways(1, { url: server.address });
+    expect((await read(someone())).status).toBe(200);
+    server = await startServer();
+    const shared = await counted("redis", "allowed");
+    await until("the limits to be shared", async () => {
+      await read(someone());
+      return (await counted("redis", "allowed")) > shared;
+    });
+  });
+});
