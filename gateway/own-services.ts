@@ -50,7 +50,13 @@ function reflectionOf(services: readonly DescService[]): ServiceImpl<typeof Serv
   const index = new ReflectionIndex([...exposedOnly(services), Health, ServerReflection]);
   return {
     async *serverReflectionInfo(requests) {
-      for await (const request of requests) yield index.answer(request);
+      try {
+        for await (const request of requests) yield index.answer(request);
+      } catch (error) {
+        // connect-es takes a message that it cannot read for a fault of ours.
+        const isMalformed = error instanceof ConnectError && error.code === Code.Internal;
+        throw isMalformed ? new ConnectError("the request is no message of its type", Code.InvalidArgument) : error;
+      }
     },
   };
 }

@@ -24,6 +24,7 @@ const statusOfCode = {
 /** Where HTTP has a status that says it better. */
 const statusOfReason: Partial<Record<ErrorReason, number>> = {
   [ErrorReason.ETAG_MISMATCH]: 412,
+  [ErrorReason.ETAG_REQUIRED]: 428,
   [ErrorReason.IDEMPOTENCY_KEY_REUSED]: 422,
   [ErrorReason.MESSAGE_TOO_LARGE]: 413,
 };

@@ -23,6 +23,8 @@ export interface Problem {
   metadata?: Record<string, string>;
   traceId?: string;
   requestId: string;
+  /** When to come back, in seconds; only where there is no header to say it. */
+  retryAfter?: number;
 }
 
 export interface ProblemPlace {

@@ -7,20 +7,45 @@ const allowHeaders = [
   "if-match",
   "if-none-match",
   "idempotency-key",
+  "last-event-id",
   "prefer",
+  "x-api-key",
+  "x-session",
   "x-request-id",
   "traceparent",
+  "tracestate",
   "connect-protocol-version",
   "connect-timeout-ms",
+  "connect-content-encoding",
+  "connect-accept-encoding",
   "grpc-timeout",
+  "grpc-encoding",
+  "grpc-accept-encoding",
   "x-grpc-web",
   "x-user-agent",
 ].join(", ");
-const exposeHeaders =
-  "etag, idempotency-replayed, retry-after, x-request-id, www-authenticate, grpc-status, grpc-message, grpc-status-details-bin";
-const maxAgeSeconds = "600";
+const exposeHeaders = [
+  "etag",
+  "idempotency-replayed",
+  "preference-applied",
+  "ratelimit",
+  "ratelimit-policy",
+  "retry-after",
+  "www-authenticate",
+  "x-request-id",
+  "connect-content-encoding",
+  "grpc-encoding",
+  "grpc-message",
+  "grpc-status",
+  "grpc-status-details-bin",
+].join(", ");
+/** Two hours: the longest that any browser keeps it. */
+const maxAgeSeconds = "7200";
 
-/** Cross-origin calls (WHATWG Fetch) from the origins given, without cookies; from others none, which is the default. */
+/**
+ * Cross-origin calls (WHATWG Fetch) from exactly the origins given, which may carry the session's cookie as well; from
+ * others none, which is the default.
+ */
 export function addCors(app: FastifyInstance, origins: readonly string[]): void {
   if (origins.length === 0) return;
   const allowed = new Set(origins);
@@ -29,6 +54,7 @@ export function addCors(app: FastifyInstance, origins: readonly string[]): void 
     const { origin } = request.headers;
     if (origin === undefined || !allowed.has(origin)) return;
     reply.header("access-control-allow-origin", origin);
+    reply.header("access-control-allow-credentials", "true");
     reply.header("access-control-expose-headers", exposeHeaders);
     reply.header("cross-origin-resource-policy", "cross-origin");
     if (isPreflight(request)) return answerPreflight(reply);

@@ -1,14 +1,23 @@
 import type { FastifyInstance } from "fastify";
 import type { GatewayContext } from "../context.ts";
+import { healthOf } from "../edge-health.ts";
+import { recentRequests } from "../metrics.ts";
 
-/** Health over HTTP: whether the gateway runs, whether it takes calls, and how the services are. */
+/** Costs less than counting it would, and a probe must be answered. */
+const uncounted = { config: { countsItself: true } };
+
+/**
+ * Health over HTTP: whether the gateway runs, whether it takes calls, and how the parts behind it are, each with how
+ * long it took to answer. 200 while all of them serve, else 503.
+ */
 export async function healthPlugin(app: FastifyInstance, { context }: { context: GatewayContext }): Promise<void> {
-  const { lifecycle, meshHealth, version, instanceId } = context;
+  const { lifecycle, meshHealth, databaseHealth, version, instanceId } = context;
+  const pingRedis = () => healthOf(context.pingRedis);
 
-  app.get("/health/live", async () => ({ status: "live" }));
+  app.get("/health/live", uncounted, async () => ({ status: "live" }));
 
   // Envoy asks this. It tells of the gateway alone: while a service is away, answers still have to come from somewhere.
-  app.get("/health/ready", async (_request, reply) => {
+  app.get("/health/ready", uncounted, async (_request, reply) => {
     if (lifecycle.ready) return { status: "ready" };
     // With this header one answer is enough for Envoy; it would wait for more of them otherwise.
     reply.code(503).header("x-envoy-immediate-health-check-fail", "true");
@@ -16,22 +25,45 @@ export async function healthPlugin(app: FastifyInstance, { context }: { context:
   });
 
   app.get("/health/services", async (_request, reply) => {
-    const { serving, services } = await meshHealth.read();
+    const { serving, parts } = await meshHealth.read();
     reply.code(serving ? 200 : 503);
-    return { status: serving ? "healthy" : "degraded", services };
+    return { status: word(serving), services: parts };
   });
 
+  app.get("/health/database", async (_request, reply) => {
+    const { serving, parts } = await databaseHealth.read();
+    reply.code(serving ? 200 : 503);
+    return { status: word(serving), databases: parts };
+  });
+
+  app.get("/health/redis", async (_request, reply) => {
+    const redis = await pingRedis();
+    const serving = redis.status !== "UNAVAILABLE";
+    reply.code(serving ? 200 : 503);
+    return { status: word(serving), redis };
+  });
+
+  app.get("/health/metrics", async () => ({ instance: instanceId, ...recentRequests.summary() }));
+
   app.get("/health", async (_request, reply) => {
-    const { serving, services } = await meshHealth.read();
-    const healthy = serving && lifecycle.ready;
-    reply.code(healthy ? 200 : 503);
-    const statuses = Object.fromEntries(Object.entries(services).map(([name, { status }]) => [name, status]));
+    const [services, databases, redis] = await Promise.all([meshHealth.read(), databaseHealth.read(), pingRedis()]);
+    // Nobody is refused while Redis is away, so that it alone makes no 503.
+    const serving = services.serving && databases.serving && lifecycle.ready;
+    reply.code(serving ? 200 : 503);
     return {
-      status: healthy ? "healthy" : "degraded",
+      status: word(serving && redis.status !== "UNAVAILABLE"),
       version,
       instance: instanceId,
       uptimeSeconds: Math.round(process.uptime()),
-      services: statuses,
+      services: statuses(services.parts),
+      databases: statuses(databases.parts),
+      redis: redis.status,
     };
   });
+}
+
+const word = (serving: boolean) => (serving ? "healthy" : "degraded");
+
+function statuses(parts: Record<string, { status: string }>): Record<string, string> {
+  return Object.fromEntries(Object.entries(parts).map(([name, { status }]) => [name, status]));
 }

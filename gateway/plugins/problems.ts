@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { cancelled } from "#kit/grpc/server-call.ts";
 import { newId } from "#kit/id.ts";
+import { securityHeaders } from "#kit/security-headers.ts";
 import { logger } from "#observability/logger.ts";
 import { activeTraceId } from "#observability/tracing.ts";
 import {
@@ -13,16 +15,23 @@ import {
   unsupportedMedia,
 } from "../errors/edge-error.ts";
 import { httpStatus } from "../errors/http-status.ts";
-import { errorHeaders, problemOf } from "../errors/problem.ts";
+import { errorHeaders, type Problem, problemOf } from "../errors/problem.ts";
+import { observed } from "../observe.ts";
 import type { Binding } from "../transcoding/binding.ts";
-import { securityHeaders } from "./request-context.ts";
+import { isGone } from "./gone-signal.ts";
 
 const log = logger("gateway");
 const untraced = /^0+$/;
 
 /** Every error of HTTP, fastify's own included, is answered as application/problem+json. */
 export function addProblems(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(request, reply, error));
+  // What fastify refuses by itself never comes to a handler, which would measure and log it.
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    // A body that breaks off is told as an error of the connection.
+    const fault = isGone(reply) ? cancelled() : error;
+    await observed(request, reply, "*", async () => sendProblem(request, reply, fault));
+    return reply;
+  });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, unknownPath()));
 }
 
@@ -68,6 +77,20 @@ export function sendProblem(
     .header("cache-control", "no-store")
     .header("content-type", "application/problem+json; charset=utf-8")
     .send(JSON.stringify(problem));
+}
+
+/** The problem document that ends a stream: where it stands, there is neither status nor header. */
+export function problemInBand(
+  request: FastifyRequest,
+  thrown: unknown,
+  binding: Binding,
+): { problem: Problem; retryAfterMs: number | undefined } {
+  const error = asServiceError(thrown instanceof HttpError ? thrown.error : thrown);
+  if (isFault(error)) log.error({ error: error.cause ?? error }, "stream failed");
+  const problem = problemOf(error, { requestId: request.id, traceId: traceIdOf(), binding });
+  const { retryAfterMs } = error;
+  if (retryAfterMs !== undefined) problem.retryAfter = Math.ceil(retryAfterMs / 1000);
+  return { problem, retryAfterMs };
 }
 
 /** What fastify found wrong with a request before it came to a handler; other errors stay as they are. */

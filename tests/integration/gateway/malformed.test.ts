@@ -199,8 +199,8 @@ describe("the frame of HTTP", () => {
     expect(response.status).toBe(status);
   });
 
-  test("a compressed body is a 415, one above 1 MiB a 413", async () => {
-    expect((await send("/v1/tasks", "x", { "content-encoding": "gzip" })).status).toBe(415);
+  test("a body in a coding that nobody knows is a 415, one above 1 MiB a 413", async () => {
+    expect((await send("/v1/tasks", "x", { "content-encoding": "deflate" })).status).toBe(415);
     const large = JSON.stringify({ title: "x".repeat(1024 * 1024) });
     expect(await problem(send("/v1/tasks", large))).toMatchObject({
       status: 413,
@@ -236,10 +236,10 @@ describe("the frame of HTTP", () => {
   test("a header that a call hangs on is refused rather than dropped", async () => {
     const bad = { "idempotency-key": "schlüssel" };
     expect((await send("/v1/tasks", '{"title":"a"}', bad)).status).toBe(400);
-    const weak = { "if-match": 'W/"v1"' };
+    const bare = { "if-match": "v1" };
     const patch = await fetch(`${edge.url}/v1/tasks/${taskId}`, {
       method: "PATCH",
-      headers: { authorization, "content-type": "application/json", ...weak },
+      headers: { authorization, "content-type": "application/json", ...bare },
       body: "{}",
     });
     expect(patch.status).toBe(400);
