@@ -1,4 +1,11 @@
-import { create, type DescField, type JsonObject, type JsonValue, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import type { Binding } from "./binding.ts";
 import { decodeJson } from "./decode-json.ts";
@@ -8,6 +15,9 @@ import { findField, protoPath, resolveFieldPath } from "./field-path.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { decodePercent, decodePercentExceptSlash, parseQuery } from "./query-string.ts";
 import { expectation, takesText, textToJson } from "./text-value.ts";
+
+/** What is deeper the decoder refuses. */
+const deepest = 100;
 
 /** What an HTTP request gives to a message. */
 export interface RestRequest {
@@ -29,12 +39,12 @@ interface Draft {
 export function decodeRequest(binding: Binding, request: RestRequest): Message {
   const body = request.body?.length ? readBody(binding, request.body) : undefined;
   const draft: Draft = { binding, tree: bodyTree(binding, body), faults: [] };
-  const maskNames = binding.updateMask && isObject(body) ? Object.keys(body) : undefined;
+  const patch = binding.updateMask && isObject(body) ? namesIn(body) : undefined;
   for (const path of binding.path) bindPath(draft, path, request.segments);
   if (request.query !== "") bindQuery(draft, request.query);
   if (draft.faults.length > 0) throw TranscodingError.fields(draft.faults);
   const message = decodeJson(binding.method.input, draft.tree);
-  if (maskNames) fillUpdateMask(binding, message, maskNames);
+  if (patch) fillUpdateMask(binding, message, patch);
   return message;
 }
 
@@ -124,17 +134,36 @@ function take(owner: JsonObject, field: DescField): JsonValue | undefined {
   return value;
 }
 
-/** AIP-134: without a mask, the fields that the body names are the ones to change. AIP-154: an etag is no change. */
-function fillUpdateMask({ updateMask, body, path }: Binding, message: Message, names: string[]): void {
+/** The names in a JSON object and below, as they came: decoding takes some of them out. */
+type Names = Map<string, Names | undefined>;
+
+function namesIn(json: JsonObject, depth = 1): Names {
+  const below = (value: JsonValue) => (isObject(value) && depth < deepest ? namesIn(value, depth + 1) : undefined);
+  return new Map(Object.entries(json).map(([name, value]) => [name, below(value)]));
+}
+
+/**
+ * AIP-134: without a mask, the fields that the body names are the ones to change, within a message too, as a merge patch
+ * has it (RFC 7396). AIP-154: an etag is no change.
+ */
+function fillUpdateMask({ updateMask, body, path }: Binding, message: Message, patch: Names): void {
   const target = message as Message & Record<string, unknown>;
   if (updateMask === undefined || typeof body !== "object" || body.message === undefined) return;
   if (target[updateMask.localName] !== undefined) return;
-  const fixed = new Set(path.filter(({ fields }) => fields[0] === body).map(({ fields }) => fields[1]));
-  const paths = names
-    .map((name) => findField(body.message, name))
-    .filter((field) => field !== undefined && field.name !== "etag" && !fixed.has(field))
-    .map((field) => (field as DescField).name);
+  const fixed = new Set(path.filter(({ fields }) => fields[0] === body).map(({ fields }) => fields[1]?.name));
+  const paths = maskPaths(body.message, patch).filter((name) => name !== "etag" && !fixed.has(name));
   target[updateMask.localName] = create(FieldMaskSchema, { paths });
+}
+
+function maskPaths(message: DescMessage, names: Names): string[] {
+  return [...names].flatMap(([name, below]) => {
+    const field = findField(message, name);
+    if (field === undefined) return [];
+    // Lists, maps and the messages whose JSON has a form of its own are replaced as a whole.
+    const isMerged = field.fieldKind === "message" && !field.message.typeName.startsWith("google.protobuf.");
+    if (below === undefined || below.size === 0 || !isMerged) return [field.name];
+    return maskPaths(field.message, below).map((path) => `${field.name}.${path}`);
+  });
 }
 
 function isObject(json: JsonValue | undefined): json is JsonObject {

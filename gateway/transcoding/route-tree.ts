@@ -66,7 +66,8 @@ export class RouteTree<T> {
     }
     const value = walk(this.#root, 0, { method, segments, verb: "", allow, found: undefined });
     if (value !== undefined) return { kind: "found", value, segments };
-    return allow.size > 0 ? { kind: "other-method", allow: [...allow] } : undefined;
+    // A verb that nobody has makes another path of it: "/tasks/7:nope" is not the task "7:nope" for other methods.
+    return allow.size > 0 && colon <= 0 ? { kind: "other-method", allow: [...allow] } : undefined;
   }
 }
 

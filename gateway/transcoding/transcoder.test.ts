@@ -91,7 +91,7 @@ describe("update mask", () => {
 
   test("the body's own names are the mask; what the path and the etag say is not", () => {
     const body = { text: "a", intValue: 5, long_value: "7", child: { yes: true }, etag: "x" };
-    expect(mask("/v1/every/a", body)).toBe("intValue,longValue,child");
+    expect(mask("/v1/every/a", body)).toBe("intValue,longValue,child.yes");
     expect(mask("/v1/every/a", {})).toBe("");
   });
 
@@ -99,6 +99,14 @@ describe("update mask", () => {
     expect(call("PATCH", "/v1/every/a", { child: null, names: null, at: null })).toBe(
       'PatchEvery {"every":{"text":"a"},"updateMask":"child,names,at"}',
     );
+  });
+
+  test("names within a message are merged, what has a JSON of its own is replaced", () => {
+    const child = { child: { longValue: "7", yes: null }, text: "a" };
+    expect(mask("/v1/every/a", { child, counts: { a: 1 }, at: "2026-11-30T00:00:00Z" })).toBe(
+      "child.child.longValue,child.child.yes,child.text,counts,at",
+    );
+    expect(mask("/v1/every/a", { child: {}, children: [{ yes: true }] })).toBe("child,children");
   });
 
   test("a mask of the caller's is left as it is", () => {
