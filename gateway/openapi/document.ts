@@ -58,7 +58,7 @@ export function openApiDocument(
       responses: sorted(components.problems.components),
       parameters: headerParameters,
       headers,
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT, or an API key tmk_…" } },
     },
   };
 }

@@ -57,6 +57,8 @@ export interface Operation {
   security: Record<string, string[]>[];
   /** The RPC that is called, for those who would rather call it by gRPC or Connect. */
   "x-rpc": string;
+  /** How much of the rate limit a call takes. */
+  "x-ratelimit-cost": number;
 }
 
 export type PathItem = Partial<Record<"get" | "put" | "post" | "delete" | "options" | "head" | "patch", Operation>>;

@@ -3,10 +3,11 @@ import { Access } from "#gen/mesh/v1/options_pb.js";
 import { policyOf } from "#kit/grpc/policy.ts";
 import type { Binding } from "../transcoding/binding.ts";
 import { commentOf, firstSentence } from "./comments.ts";
-import type { MediaType, Operation, Reference, Response, Schema } from "./model.ts";
+import type { MediaType, Operation, Response, Schema } from "./model.ts";
 import { hasEtag, isTaggedRead, parametersOf, resourceOf } from "./parameters.ts";
-import type { Problems } from "./problems.ts";
+import { headersOfAll, type Problems } from "./problems.ts";
 import type { Schemas, Use } from "./schemas.ts";
+import { streamContent } from "./streams.ts";
 
 /** What operations share: they are described in terms of it, and add to it. */
 export interface Components {
@@ -31,6 +32,7 @@ export function operationOf(binding: Binding, place: Place, components: Componen
     tags: [method.parent.name],
     security: policyOf(method)?.access === Access.PUBLIC ? [] : [{ bearer: [] }],
     "x-rpc": `${method.parent.typeName}/${method.name}`,
+    "x-ratelimit-cost": policyOf(method)?.cost ?? 1,
     responses: { ...successes(binding, components.schemas), ...components.problems.responses(binding) },
   };
   if (summary !== "") operation.summary = summary;
@@ -73,7 +75,7 @@ function messageMedia(message: DescMessage, shape: { use: Use; without?: DescFie
 function successes(binding: Binding, schemas: Schemas): Record<string, Response> {
   const { method } = binding;
   const { content, description } = answered(binding, schemas);
-  const headers: Record<string, Reference> = { "X-Request-Id": { $ref: "#/components/headers/RequestId" } };
+  const headers = headersOfAll();
   if (hasEtag(resourceOf(binding))) headers.ETag = { $ref: "#/components/headers/ETag" };
   const unchanged = { "304": { description: "It is the version that the client has.", headers: { ...headers } } };
   if (policyOf(method)?.idempotencyKey) headers["Idempotency-Replayed"] = { $ref: "#/components/headers/Replayed" };
@@ -87,7 +89,7 @@ function answered({ method, responseBody }: Binding, schemas: Schemas): Pick<Res
       ? messageMedia(method.output, { use: "answer" }, schemas)
       : fieldMedia(responseBody, schemas);
   if (method.methodKind === "unary") return { description, content: { "application/json": media } };
-  return { description, content: { "application/x-ndjson": media, "text/event-stream": media } };
+  return { description, content: streamContent(media) };
 }
 
 function fieldMedia(field: DescField, schemas: Schemas): MediaType {

@@ -1,12 +1,17 @@
-import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { policyOf } from "#kit/grpc/policy.ts";
+import { etagPlace } from "#kit/grpc/precondition.ts";
 import type { Binding } from "../transcoding/binding.ts";
 import { takesText } from "../transcoding/text-value.ts";
 import type { Parameter, Reference } from "./model.ts";
 import type { Schemas } from "./schemas.ts";
+import { isStream, lastEventId } from "./streams.ts";
+
+const ifMatchPattern = '^(?:\\*|(?:W/)?"[\\x21\\x23-\\x7e]*"(?: *, *(?:W/)?"[\\x21\\x23-\\x7e]*")*)$';
 
 /** Parameters that many operations take, by their name among the components. */
 export const headerParameters: Record<string, Parameter> = {
+  LastEventId: lastEventId,
   IdempotencyKey: {
     name: "Idempotency-Key",
     in: "header",
@@ -24,8 +29,8 @@ export const headerParameters: Record<string, Parameter> = {
     name: "If-Match",
     in: "header",
     description:
-      "The ETag of what the client has seen, or `*`: when the resource has changed since, nothing is done and the answer is 412.",
-    schema: { type: "string", pattern: '^(?:\\*|"[\\x21\\x23-\\x7e]+")$', examples: ['"2"'] },
+      "The ETag of what the client has seen, several between commas, or `*`: when the resource has changed since, nothing is done and the answer is 412.",
+    schema: { type: "string", pattern: ifMatchPattern, examples: ['"2"'] },
   },
 };
 
@@ -47,6 +52,7 @@ export function parametersOf(binding: Binding, names: readonly string[], schemas
   ];
   if (policyOf(method)?.idempotencyKey) parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
   if (takesIfMatch(binding)) parameters.push({ $ref: "#/components/parameters/IfMatch" });
+  if (isStream(binding)) parameters.push({ $ref: "#/components/parameters/LastEventId" });
   if (isTaggedRead(binding)) parameters.push({ $ref: "#/components/parameters/IfNoneMatch" });
   return parameters;
 }
@@ -66,13 +72,8 @@ export function hasEtag(message: DescMessage | undefined): boolean {
 }
 
 /** Whether a call changes a resource that is there already, of a version that the client may have seen. */
-export function takesIfMatch({ httpMethod, method, path }: Binding): boolean {
-  const isOfResource = ["PUT", "PATCH", "DELETE"].includes(httpMethod) || (httpMethod === "POST" && path.length > 0);
-  return isOfResource && takesEtag(method);
-}
-
-function takesEtag({ input }: DescMethod): boolean {
-  return hasEtag(input) || input.fields.some((field) => field.fieldKind === "message" && hasEtag(field.message));
+export function takesIfMatch({ method }: Binding): boolean {
+  return etagPlace(method).length > 0;
 }
 
 function pathParameter(

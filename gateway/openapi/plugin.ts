@@ -1,9 +1,12 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { GatewayContext } from "../context.ts";
 import { isUnchanged } from "../etag.ts";
 import { openApiDocument } from "./document.ts";
-import { docsPage, pagePolicy } from "./page/page.ts";
+import { docsPage, pagePolicy } from "./scalar/page.ts";
+import { scalarScript } from "./scalar/script.ts";
 
 interface Resource {
   body: Buffer;
@@ -11,7 +14,10 @@ interface Resource {
   headers: Record<string, string>;
 }
 
-/** /openapi.json, and /docs for people. Both are made once, when the gateway starts. */
+const scriptSeconds = 86_400;
+const gzipAccepted = /(?:^|[\s,])gzip\s*(?:$|,|;\s*q=(?!0(?:\.0*)?\s*(?:$|,)))/i;
+
+/** /openapi.json, which is made once, when the gateway starts; and /docs for people, where Scalar shows it. */
 export async function openApiPlugin(
   app: FastifyInstance,
   { context }: { context: Pick<GatewayContext, "methods" | "version"> },
@@ -19,12 +25,30 @@ export async function openApiPlugin(
   const services = new Set(context.methods.map((method) => method.parent));
   const document = openApiDocument([...services], { version: context.version });
   const openApi = resource(JSON.stringify(document), { "content-type": "application/json; charset=utf-8" });
-  const docs = resource(docsPage(document), {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": pagePolicy,
-  });
   app.get("/openapi.json", (request, reply) => send(openApi, request, reply));
-  app.get("/docs", (request, reply) => send(docs, request, reply));
+  app.get("/docs", (_request, reply) => {
+    const nonce = randomBytes(18).toString("base64");
+    reply.headers({
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": pagePolicy(nonce),
+      "cache-control": "no-store",
+    });
+    return reply.send(docsPage(nonce));
+  });
+  app.get("/docs/scalar.js", sendScript);
+}
+
+/** It comes compressed out of its package's own process, and is unpacked for the few who do not take that. */
+async function sendScript({ headers }: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
+  const script = await scalarScript();
+  const takesGzip = gzipAccepted.test(String(headers["accept-encoding"] ?? ""));
+  reply.headers({
+    "content-type": "application/javascript; charset=utf-8",
+    "cache-control": `public, max-age=${scriptSeconds}`,
+    vary: "accept-encoding",
+  });
+  if (takesGzip) reply.header("content-encoding", "gzip");
+  return takesGzip ? script : promisify(gunzip)(script);
 }
 
 function resource(text: string, headers: Record<string, string>): Resource {

@@ -10,17 +10,28 @@ import type { Binding } from "../transcoding/binding.ts";
 import { commentOf, firstSentence } from "./comments.ts";
 import type { Example, Header, Reference, Response, Schema } from "./model.ts";
 import { takesIfMatch } from "./parameters.ts";
+import { isStream } from "./streams.ts";
 
 const reasonNames = new Map(
   ErrorReasonSchema.values.map(({ localName, number }) => [localName, number as ErrorReason]),
 );
 const capitals = /\b[A-Z]+(?:_[A-Z]+)*\b/g;
+const notAcceptable = 406;
+const headersTooLarge = 431;
 const unsupportedMedia = 415;
 
 export const headers: Record<string, Header> = {
   RequestId: {
     description: "Names the call in the logs; the client's own X-Request-Id when it sent one.",
     schema: { type: "string" },
+  },
+  RateLimitPolicy: {
+    description: "The limits that count the call: their points, and the seconds in which those come back.",
+    schema: { type: "string", examples: ['"general";q=50;w=1, "general-address";q=50;w=1'] },
+  },
+  RateLimit: {
+    description: "What is left of each of them, and in how many seconds there is more.",
+    schema: { type: "string", examples: ['"general";r=49;t=1, "general-address";r=48;t=1'] },
   },
   RetryAfter: { description: "When to come back, in seconds.", schema: { type: "integer", minimum: 1 } },
   WwwAuthenticate: { description: "What is wrong with the token (RFC 6750).", schema: { type: "string" } },
@@ -62,6 +73,11 @@ export const problemSchema: Schema = {
     metadata: { type: "object", additionalProperties: { type: "string" } },
     traceId: { type: "string", pattern: "^[0-9a-f]{32}$" },
     requestId: { type: "string" },
+    retryAfter: {
+      type: "integer",
+      minimum: 0,
+      description: "When to come back, in seconds: in the error that ends a stream. Elsewhere Retry-After says it.",
+    },
   },
 };
 
@@ -93,6 +109,8 @@ function failuresOf(binding: Binding): [number, ErrorReason | undefined][] {
   const reasons = new Set([...usualReasons(binding), ...named.reasons]);
   const failures = [...reasons].map((reason) => [statusOf(reason), reason] as [number, ErrorReason]);
   if (binding.body !== undefined) failures.push([unsupportedMedia, ErrorReason.INVALID_FIELD]);
+  if (isStream(binding)) failures.push([notAcceptable, ErrorReason.INVALID_FIELD]);
+  failures.push([headersTooLarge, ErrorReason.INVALID_FIELD]);
   return [...failures, ...named.statuses.map((status) => [status, undefined] as [number, undefined])];
 }
 
@@ -153,8 +171,17 @@ function describe(status: number, reasons: ErrorReason[]): Response {
   };
 }
 
+/** What every answer has. */
+export function headersOfAll(): Record<string, Reference> {
+  return {
+    "X-Request-Id": { $ref: "#/components/headers/RequestId" },
+    "RateLimit-Policy": { $ref: "#/components/headers/RateLimitPolicy" },
+    RateLimit: { $ref: "#/components/headers/RateLimit" },
+  };
+}
+
 function headersOf(status: number): Record<string, Reference> {
-  const sent: Record<string, Reference> = { "X-Request-Id": { $ref: "#/components/headers/RequestId" } };
+  const sent = headersOfAll();
   if (status === 401) sent["WWW-Authenticate"] = { $ref: "#/components/headers/WwwAuthenticate" };
   if (status === 429 || status === 503) sent["Retry-After"] = { $ref: "#/components/headers/RetryAfter" };
   return sent;
@@ -180,6 +207,7 @@ const sampleViolation = { field: "pageSize", description: "must be an integer fr
 /** What the enum says of a reason, without the status that every comment there ends with. */
 function meaningOf(reason: ErrorReason, status: number): string {
   if (status === unsupportedMedia) return "The body is not JSON in UTF-8, or it is compressed.";
+  if (status === notAcceptable) return "Accept names no form in which the stream can be had.";
   const value = ErrorReasonSchema.values.find(({ number }) => number === reason);
   const comment = (value && commentOf(value)) ?? ErrorReason[reason] ?? "";
   return comment.replace(/ [A-Z_]+\.$/, "");

@@ -9,6 +9,16 @@ const earlier = "2026-11-23T09:00:00Z";
 const later = "2026-11-23T09:05:00Z";
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+const notification = {
+  notificationId: "01932f58-3e21-7000-8000-44d8f1b0c6ea",
+  type: "NOTIFICATION_TYPE_TASK_SHARED",
+  title: "Ann shared a task with you",
+  body: "Book the night train to Zürich",
+  taskId: ids.task,
+  createTime: later,
+  traceId,
+};
+
 /**
  * What the examples tell of: Ann, Bob and a journey. By component; in answers, plain fields that are not named are
  * zero. A message that is not here shows the values that its rules and comments give.
@@ -17,6 +27,16 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   "auth.v1.RegisterRequest": { email: "ann@example.com", password: "correct horse battery", displayName: "Ann" },
   "auth.v1.LoginRequest": { email: "ann@example.com", password: "correct horse battery" },
   "auth.v1.RefreshTokenRequest": { refreshToken: "QW5uJ3Mgc2Vzc2lvbg" },
+  "auth.v1.CreateApiKeyRequest": { name: "nightly export", scopes: ["tasks:read"] },
+  "auth.v1.CreateApiKeyResponse": { key: "tmk_01932f554a5c70008000…" },
+  "auth.v1.ApiKey": {
+    apiKeyId: "01932f55-4a5c-7000-8000-2b9c4e7d1f86",
+    name: "nightly export",
+    scopes: ["tasks:read"],
+    createTime: earlier,
+    expireTime: "2027-11-24T09:00:00Z",
+    lastUsedTime: later,
+  },
   "user.v1.User": {
     userId: ids.ann,
     email: "ann@example.com",
@@ -66,13 +86,11 @@ export const samples: Readonly<Record<string, JsonObject>> = {
     timeZone: "Europe/Berlin",
   },
   "task.v1.ImportTasksResponse": { importedCount: 1, taskIds: [ids.task], skipped: [] },
-  "notification.v1.Notification": {
-    notificationId: "01932f58-3e21-7000-8000-44d8f1b0c6ea",
-    type: "NOTIFICATION_TYPE_TASK_SHARED",
-    title: "Ann shared a task with you",
-    body: "Book the night train to Zürich",
-    taskId: ids.task,
-    createTime: later,
-    traceId,
+  "notification.v1.Notification": notification,
+  "notification.v1.WatchNotificationsResponse": {
+    created: notification,
+    cursor: "kbNQ0Z8vT0G4nYqkPp7pFlsiNyJd",
+    unreadCount: 3,
+    revision: "7",
   },
 };

@@ -30,7 +30,7 @@ const callOf = ({ method }: Binding) => {
   return call;
 };
 const answerOf = ({ responses }: Operation) =>
-  (responses["200"] as Response).content?.["application/json"] as MediaType;
+  Object.values((responses["200"] as Response).content ?? {})[0] as MediaType;
 
 /** Makes a call as the document says, with its own example. */
 async function makeCall({ path, method, operation }: (typeof calls)[number], headers: Record<string, string> = {}) {
@@ -129,11 +129,24 @@ describe("the OpenAPI document", () => {
     expect(await faultsOf(document, samples)).toEqual([]);
   });
 
-  test("is served at the edge, with a page for people", async () => {
+  test("[edge.04] is served at the edge as 3.1 with rules and examples, and shown by Scalar from our own origin", async () => {
     const served = await fetch(`${edge.url}/openapi.json`);
-    expect(await served.json()).toMatchObject({ openapi: "3.1.1", paths: { "/v1/tasks": {} } });
+    const { openapi, paths, components } = (await served.json()) as typeof document;
+    expect(openapi).toBe("3.1.1");
+    expect(paths).toEqual(document.paths);
+    // The rules of buf.validate: a name of 1 to 100 characters, and scopes out of a closed list.
+    expect(components.schemas["auth.v1.CreateApiKeyRequest"]).toMatchObject({
+      required: expect.arrayContaining(["name", "scopes"]),
+      properties: {
+        name: { minLength: 1, maxLength: 100 },
+        scopes: { minItems: 1, uniqueItems: true, items: { enum: expect.arrayContaining(["tasks:read"]) } },
+      },
+    });
     const page = await fetch(`${edge.url}/docs`);
-    expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-/);
-    expect(await page.text()).toContain("TaskService");
+    expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'; script-src 'nonce-[^']+'; /);
+    expect(await page.text()).toContain('src="/docs/scalar.js"');
+    const script = await fetch(`${edge.url}/docs/scalar.js`, { headers: { "accept-encoding": "gzip" } });
+    expect(script.headers.get("content-encoding")).toBe("gzip");
+    expect(await script.text()).toContain("@scalar/api-reference");
   });
 });
