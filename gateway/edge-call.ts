@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { ServiceError } from "#kit/errors.ts";
 import { newId } from "#kit/id.ts";
+import type { HttpError } from "./errors/edge-error.ts";
+import type { SessionCookies } from "./session-cookie/session-cookie.ts";
 
 const acceptableId = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -12,10 +14,16 @@ export interface EdgeCall {
   readonly headers: IncomingHttpHeaders;
   /** In milliseconds since the epoch. */
   readonly startTime: number;
+  /** Sets a header of the answer, whatever comes of the call. */
+  readonly answerHeader: (name: string, value: string) => void;
+  /** Keeps refresh tokens of browsers in cookies. */
+  readonly sessionCookies?: SessionCookies | undefined;
   /** The bearer token, once it was verified. */
   accessToken?: string | undefined;
-  /** What was found wrong with the body before the protocol's own handler saw it. */
-  bodyFault?: ServiceError | undefined;
+  /** Request headers that go along beside those that are named; none but in tests of the protocols. */
+  passing?: Record<string, string> | undefined;
+  /** What was found wrong with the call before the protocol's own handler saw it. */
+  fault?: ServiceError | HttpError | undefined;
 }
 
 /** The caller's request id when it is well formed, otherwise a new one. */

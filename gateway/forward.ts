@@ -3,8 +3,11 @@ import { invalidArgument } from "#kit/errors.ts";
 import type { Answer, HeaderMap } from "#kit/grpc/outgoing-call.ts";
 import type { Forwarder, ForwardOptions } from "#kit/grpc/raw-client.ts";
 import { deadlineExceeded } from "#kit/grpc/server-call.ts";
+import { attributes } from "#observability/names.ts";
+import { activeSpan, setAttributes } from "#observability/tracing.ts";
+import { checkRequest } from "./check-request.ts";
 import type { EdgeCall } from "./edge-call.ts";
-import { applyIfMatch } from "./etag.ts";
+import { conditionHeaders } from "./etag.ts";
 
 // The gateway keeps this much of the client's time for itself, so that the service is the one that reports a timeout.
 const hopMs = 20;
@@ -18,14 +21,17 @@ export interface Waiting {
 }
 
 /** Sends a unary call into the mesh. All protocols come through here. Throws ServiceError. */
-export function forwardUnary(
+export async function forwardUnary(
   forwarder: Forwarder,
   call: EdgeCall,
   method: DescMethod,
-  { message, ...waiting }: Waiting & { message: Message },
+  { message, onFailure, ...waiting }: Waiting & { message: Message; onFailure?: ForwardOptions["onFailure"] },
 ): Promise<Answer> {
-  applyIfMatch(method, message, call.headers["if-match"]);
-  return forwarder.forwardUnary(method, message, optionsOf(call, waiting));
+  const send = async () => {
+    checkRequest(method, message);
+    return forwarder.forwardUnary(method, message, { ...optionsOf(call, method, waiting), onFailure });
+  };
+  return call.sessionCookies ? call.sessionCookies.around(call, method, message, send) : send();
 }
 
 /** Sends a call with a stream of answers into the mesh. Throws ServiceError, in the midst of the stream too. */
@@ -35,8 +41,8 @@ export function forwardStream(
   method: DescMethod,
   { message, onHeader, onTrailer, ...waiting }: Waiting & { message: Message } & StreamEvents,
 ): AsyncIterable<Message> {
-  applyIfMatch(method, message, call.headers["if-match"]);
-  return forwarder.forwardStream(method, message, { ...optionsOf(call, waiting), onHeader, onTrailer });
+  checkRequest(method, message);
+  return forwarder.forwardStream(method, message, { ...optionsOf(call, method, waiting), onHeader, onTrailer });
 }
 
 export interface StreamEvents {
@@ -45,11 +51,16 @@ export interface StreamEvents {
 }
 
 /** Only what is named here reaches a service: a header that claims an identity is not among it. */
-function optionsOf(call: EdgeCall, { timeoutMs, signal }: Waiting): ForwardOptions {
+function optionsOf(call: EdgeCall, method: DescMethod, { timeoutMs, signal }: Waiting): ForwardOptions {
   if (timeoutMs !== undefined && timeoutMs <= hopMs) throw deadlineExceeded();
-  const headers: HeaderMap = { "x-client-ip": call.clientAddress };
-  const { "if-match": ifMatch, "idempotency-key": idempotencyKey } = call.headers;
-  if (ifMatch !== undefined) headers["if-match"] = ifMatch;
+  const span = activeSpan();
+  if (timeoutMs !== undefined && span) setAttributes(span, { [attributes.deadlineRemaining]: Math.round(timeoutMs) });
+  const headers: HeaderMap = {
+    ...call.passing,
+    "x-client-ip": call.clientAddress,
+    ...conditionHeaders(method, call.headers),
+  };
+  const { "idempotency-key": idempotencyKey } = call.headers;
   if (idempotencyKey !== undefined) headers["idempotency-key"] = checkedKey(String(idempotencyKey));
   return {
     headers,

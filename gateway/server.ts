@@ -6,9 +6,12 @@ import fastify, { type FastifyInstance } from "fastify";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { startAdmin } from "#observability/admin.ts";
 import type { GatewayConfig } from "./config.ts";
+import { connectionsPlugin } from "./connections/plugin.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import { keepEncodedPath, requestIdOf } from "./edge-call.ts";
+import { addPageLimits } from "./limits/plugin.ts";
 import { openApiPlugin } from "./openapi/plugin.ts";
+import { compressAnswers } from "./plugins/compress-answers.ts";
 import { connectPlugin } from "./plugins/connect.ts";
 import { addCors } from "./plugins/cors.ts";
 import { healthPlugin } from "./plugins/health.ts";
@@ -16,6 +19,8 @@ import { indexPlugin } from "./plugins/index-page.ts";
 import { addProblems, answerBrokenHttp, answerEarlyFault } from "./plugins/problems.ts";
 import { addRequestContext } from "./plugins/request-context.ts";
 import { restPlugin } from "./plugins/rest.ts";
+import { SessionCookies } from "./session-cookie/session-cookie.ts";
+import { routeUpgrades, shouldUpgrade } from "./streams/handshake.ts";
 
 const noticeMs = 1000;
 const sweepMs = 100;
@@ -51,9 +56,16 @@ export function buildGateway(context: GatewayContext): Gateway {
     return503OnClosing: false,
     frameworkErrors: answerEarlyFault as never,
   };
-  const http = fastify({ ...options, forceCloseConnections: "idle", clientErrorHandler: answerBrokenHttp });
+  const http = fastify({
+    ...options,
+    forceCloseConnections: "idle",
+    clientErrorHandler: answerBrokenHttp,
+    http: { shouldUpgradeCallback: shouldUpgrade },
+  });
   const grpc = fastify({ ...options, http2: true, serverFactory: (handler) => createServer(http2Options, handler) });
   for (const app of [http, grpc as unknown as FastifyInstance]) addParts(app, context);
+  grpc.register(connectionsPlugin as never, { count: context.connections });
+  routeUpgrades(http);
   return { http, grpc: grpc as unknown as FastifyInstance, connections: connectionsOf(http.server) };
 }
 
@@ -68,9 +80,13 @@ function connectionsOf(server: Server): ReadonlySet<Socket> {
 
 function addParts(app: FastifyInstance, context: GatewayContext): void {
   const { config } = context;
-  addRequestContext(app, config.trustedHops);
+  const { trustedHops, cors, refreshTokenTtl } = config;
+  const sessionCookies = new SessionCookies({ trustedHops, origins: cors.origins, lifetime: refreshTokenTtl });
+  addRequestContext(app, { trustedHops, sessionCookies });
   addCors(app, config.cors.origins);
   addProblems(app);
+  addPageLimits(app, context);
+  compressAnswers(app);
   app.register(indexPlugin, { context });
   app.register(openApiPlugin, { context });
   app.register(healthPlugin, { context });

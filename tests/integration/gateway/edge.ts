@@ -35,6 +35,8 @@ export interface Edge {
   grpcUrl: string;
   issuer: TestIssuer;
   lifecycle: Lifecycle;
+  /** How the services find what they need; one that throws is away. */
+  parts: { database: () => Promise<void> };
   arrivals: Arrival[];
   /** What the services do, by "task.v1.TaskService/GetTask". */
   handlers: Map<string, Handler>;
@@ -44,10 +46,11 @@ export interface Edge {
 
 const services: DescService[] = [AuthService, UserService, TaskService, NotificationService, TestService];
 
-export async function startEdge(settings: Partial<GatewayConfig> = {}): Promise<Edge> {
-  const issuer = testIssuer();
+/** With one issuer several gateways know the same callers. */
+export async function startEdge(settings: Partial<GatewayConfig> = {}, issuer = testIssuer()): Promise<Edge> {
   const identities = testIdentities(["gateway", "task"]);
   const lifecycle = new Lifecycle();
+  const parts = { database: async () => {} };
   const arrivals: Arrival[] = [];
   const handlers = new Map<string, Handler>([
     ["auth.v1.AuthService/GetJwks", async () => ({ keys: [...issuer.jwks.keys] })],
@@ -59,6 +62,7 @@ export async function startEdge(settings: Partial<GatewayConfig> = {}): Promise<
     identity: identities.task,
     tokens: issuer.verifier(),
     lifecycle,
+    checks: { database: () => parts.database() },
   });
   const config = gatewayConfig(`127.0.0.1:${port}`, settings);
   const context = await createContext(config, lifecycle, { services, identity: identities.gateway });
@@ -71,6 +75,7 @@ export async function startEdge(settings: Partial<GatewayConfig> = {}): Promise<
     grpcUrl,
     issuer,
     lifecycle,
+    parts,
     arrivals,
     handlers,
     transports: transportsTo(url, grpcUrl),
@@ -88,8 +93,12 @@ function gatewayConfig(address: string, settings: Partial<GatewayConfig>): Gatew
     mesh: { address, identity: { keyFile: "", jwksFile: "" } },
     tokens: { issuer: "taskmesh" },
     redis: undefined,
+    limits: { limits: [], patienceMs: 50 },
     trustedHops: 1,
+    connections: { limit: Number.POSITIVE_INFINITY, longestMs: 60_000 },
+    streams: { heartbeatMs: 15_000, patienceMs: 60_000 },
     cors: { origins: [] },
+    refreshTokenTtl: 2_592_000,
     ...settings,
   };
 }

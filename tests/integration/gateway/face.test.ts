@@ -139,7 +139,8 @@ describe("other origins", () => {
     expect(allowed.status).toBe(204);
     expect(allowed.headers.get("access-control-allow-origin")).toBe(origin);
     expect(allowed.headers.get("access-control-allow-headers")).toContain("authorization");
-    expect(allowed.headers.get("access-control-allow-credentials")).toBeNull();
+    // For the cookie of a session.
+    expect(allowed.headers.get("access-control-allow-credentials")).toBe("true");
     const call = await fetch(`${other.url}/task.v1.TaskService/GetTask`, {
       method: "POST",
       headers: { origin, "content-type": "application/json" },
