@@ -32,6 +32,7 @@ export function accessLog(listener: "edge" | "mesh", filter?: Json): Json {
           upstream_host: "%UPSTREAM_HOST%",
           attempts: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
           remote_address: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+          connection_id: "%CONNECTION_ID%",
           request_id: "%REQ(X-REQUEST-ID)%",
           trace_id: "%TRACE_ID%",
         },

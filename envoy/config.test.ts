@@ -6,7 +6,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { Health } from "#gen/grpc/health/v1/health_pb.js";
-import { Access, policy } from "#gen/mesh/v1/options_pb.js";
+import { Access, policy, RateClass } from "#gen/mesh/v1/options_pb.js";
 import { envoyConfig, writeEnvoyConfig } from "./config.ts";
 import { writeEndpoints } from "./endpoints.ts";
 import { type EnvoyOptions, serviceNames } from "./options.ts";
@@ -41,7 +41,7 @@ interface Route {
 type Loose = any;
 
 const listenersOf = (config: Loose): Loose[] => config.static_resources.listeners;
-const managerOf = (listener: Loose): Loose => listener.filter_chains[0].filters[0].typed_config;
+const managerOf = (listener: Loose): Loose => listener.filter_chains[0].filters.at(-1).typed_config;
 const routesOf = (listener: string, rpcs?: Rpc[]): Route[] =>
   managerOf(listenersOf(envoyConfig(options, rpcs)).find(({ name }) => name === listener)).route_config.virtual_hosts[0]
     .routes;
@@ -56,10 +56,13 @@ const cases = methods.map(({ name, method }) => {
 });
 
 describe.each(cases)("$path", ({ path, cluster, method, policy: { access, timeout } }) => {
-  const [mesh, ...others] = routesOf("mesh").filter(({ match }) => match.path === path);
+  const [mesh, ...others] = routesOf("mesh").filter(({ match }) => match.path === path && !match.headers);
+  const spent = routesOf("mesh").filter(({ match }) => match.path === path && match.headers);
   const edge = routesOf("edge").filter(({ match }) => match.path === path);
   const limit = timeout ? Number(timeout.seconds) : 2;
-  const isIdempotent = method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+  const isStream = method.methodKind !== "unary";
+  // A stream is opened again by whoever knows how far it has come.
+  const isIdempotent = !isStream && method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
   const isOpen = access === Access.PUBLIC || access === Access.USER;
 
   test("has one route in the mesh, to its service", () => {
@@ -69,6 +72,7 @@ describe.each(cases)("$path", ({ path, cluster, method, policy: { access, timeou
   });
 
   test("has a little more time than its policy says, and never more than that by the caller's wish", () => {
+    if (isStream) return expect(mesh?.route?.timeout).toBe("0s");
     expect(seconds(mesh?.route?.timeout)).toBeGreaterThan(limit);
     expect(seconds(mesh?.route?.timeout)).toBeLessThan(limit + 0.5);
     expect(mesh?.route?.max_stream_duration.grpc_timeout_header_max).toBe(mesh?.route?.timeout);
@@ -86,10 +90,23 @@ describe.each(cases)("$path", ({ path, cluster, method, policy: { access, timeou
     else expect(per_try_timeout).toBeUndefined();
   });
 
+  test("is not tried again after it reached a service when its caller has nothing left to spend", () => {
+    expect(spent.map(({ match }) => match.headers)).toEqual(
+      isIdempotent ? [[{ name: "x-mesh-retries-left", string_match: { exact: "0" } }]] : [],
+    );
+    for (const { route } of spent) {
+      expect(route).toMatchObject({ cluster, timeout: mesh?.route?.timeout, retry_policy: { num_retries: 1 } });
+      expect(route?.retry_policy.retry_on).toBe("connect-failure,refused-stream,reset-before-request");
+    }
+    const paths = routesOf("mesh").filter(({ match }) => match.path === path);
+    if (isIdempotent) expect(paths.at(-1)).toEqual(mesh);
+  });
+
   test("is open at the edge only if its access says so", () => {
     expect(edge.map(({ route }) => route?.cluster)).toEqual(isOpen ? ["gateway_grpc", "gateway_http"] : []);
     for (const { route } of edge) {
-      expect(seconds(route?.timeout)).toBeGreaterThanOrEqual(Math.max(10, limit + 2));
+      const ending = route?.cluster === "gateway_grpc" ? route.idle_timeout : route?.timeout;
+      if (!isStream) expect(seconds(ending)).toBeGreaterThanOrEqual(Math.max(10, limit + 2));
       expect(route?.retry_policy.retry_on).not.toContain("unavailable");
       expect(route?.retry_policy.retry_on.split(",").includes("reset")).toBe(isIdempotent);
     }
@@ -112,30 +129,34 @@ describe("RPCs", () => {
       idempotent: true,
       streaming: true,
       timeout: 2000,
-      rest: { method: "GET", template: "/v1/tasks:watch" },
+      rateClass: RateClass.GENERAL,
+      rest: [
+        { method: "GET", template: "/v1/tasks:watch" },
+        { method: "GET", template: "/v1/tasks/all:watch" },
+      ],
     };
     const routes = [...routesOf("edge", [stream]), ...routesOf("mesh", [stream])].filter(
-      ({ name }) => name === "task.v1.TaskService/WatchTasks" || name === "/v1/tasks:watch",
+      ({ name }) => name === "task.v1.TaskService/WatchTasks" || name.endsWith(":watch"),
     );
-    expect(routes).toHaveLength(4);
+    expect(routes).toHaveLength(5);
     for (const { route } of routes) {
-      expect(route).toMatchObject({ timeout: "0s", max_stream_duration: { grpc_timeout_header_max: "0s" } });
+      expect(route).toMatchObject({ timeout: "0s", max_stream_duration: { max_stream_duration: "0s" } });
       expect(route?.retry_policy.retry_on).not.toMatch(/unavailable|reset,|reset$/);
     }
   });
 
   test("that take long have their time on their REST path too", () => {
-    const slow = allRpcs().filter(({ timeout, rest }) => timeout > 8000 && rest);
+    const slow = allRpcs().filter(({ timeout, rest }) => timeout > 8000 && rest.length > 0);
     expect(slow.length).toBeGreaterThan(0);
     for (const rpc of slow) {
-      const route = routesOf("edge").find(({ name }) => name === rpc.rest?.template);
+      const route = routesOf("edge").find(({ name }) => name === rpc.rest[0]?.template);
       expect(seconds(route?.route?.timeout)).toBe(rpc.timeout / 1000 + 2);
     }
   });
 
   test("with parameters in a REST path match one segment each", () => {
     const rest = { method: "POST", template: "/v1/tasks/{task_id}:share" };
-    const rpc: Rpc = { ...(allRpcs()[0] as Rpc), public: true, streaming: true, rest };
+    const rpc: Rpc = { ...(allRpcs()[0] as Rpc), public: true, streaming: true, rest: [rest] };
     const match = routesOf("edge", [rpc]).find(({ name }) => name === rest.template)?.match;
     const regex = new RegExp(`^${match?.safe_regex?.regex}$`);
     expect(regex.test("/v1/tasks/0199:share")).toBe(true);
@@ -167,10 +188,10 @@ describe("the edge", () => {
     }
   });
 
-  test("allows WebSocket on one path", () => {
+  test("allows WebSocket on the paths of streams alone, which may be silent for longer than they ever are", () => {
     const upgrading = routesOf("edge").filter(({ route }) => route?.upgrade_configs);
-    expect(upgrading.map(({ match }) => match.path)).toEqual(["/v1/live"]);
-    expect(upgrading[0]?.route?.timeout).toBe("0s");
+    expect(upgrading.map(({ name }) => name)).toEqual(["/v1/notifications:watch", "/v1/live"]);
+    for (const { route } of upgrading) expect(route).toMatchObject({ timeout: "0s", idle_timeout: "120s" });
   });
 
   test("has the limits of a listener that strangers reach", () => {
@@ -232,7 +253,7 @@ describe("every cluster of ours", () => {
       expect(
         Math.min(thresholds.max_connections, thresholds.max_requests, thresholds.max_pending_requests),
       ).toBeGreaterThan(10_000);
-      expect(thresholds.retry_budget).toMatchObject({ budget_percent: { value: 20 } });
+      expect(thresholds.retry_budget).toMatchObject({ budget_percent: { value: 16 } });
       const [health] = cluster.health_checks;
       expect(seconds(health.interval)).toBeLessThanOrEqual(0.5);
       expect(health.no_traffic_interval).toBe(health.interval);

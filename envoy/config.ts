@@ -9,6 +9,7 @@ import { meshListener } from "./mesh.ts";
 import { type Endpoint, type EnvoyOptions, serviceNames, withDefaults } from "./options.ts";
 import { overloadManager, runtime, statistics } from "./overload.ts";
 import { allRpcs, type Rpc } from "./rpcs.ts";
+import { writeTlsSecret } from "./tls.ts";
 
 export type { Endpoint, EnvoyOptions };
 export { writeEndpoints };
@@ -31,22 +32,26 @@ export function envoyConfig(options: EnvoyOptions, rpcs: Rpc[] = allRpcs()): Jso
 }
 
 /** The same as YAML, for the files of docker-compose and Kubernetes. */
-export function envoyYaml(options: EnvoyOptions): string {
-  return stringify(envoyConfig(options), { aliasDuplicateObjects: false, lineWidth: 0 });
+export function envoyYaml(options: EnvoyOptions, rpcs?: Rpc[]): string {
+  return stringify(envoyConfig(options, rpcs), { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
 /**
  * Writes the configuration and the endpoint files into the directory, each in one step.
  * Later changes of instances need only `writeEndpoints`.
  */
-export async function writeEnvoyConfig(options: EnvoyOptions): Promise<{ configFile: string }> {
+export async function writeEnvoyConfig(
+  options: EnvoyOptions,
+  rpcs: Rpc[] = allRpcs(),
+): Promise<{ configFile: string }> {
   await mkdir(options.directory, { recursive: true });
   for (const [name, endpoints] of Object.entries(endpointsOf(options))) {
     await writeEndpoints(options.directory, name, endpoints);
   }
+  if (options.tls) await writeTlsSecret(options.directory, options.tls);
   const configFile = join(options.directory, "envoy.yaml");
   const draft = `${configFile}.${process.pid}`;
-  await writeFile(draft, envoyYaml(options));
+  await writeFile(draft, envoyYaml(options, rpcs));
   await rename(draft, configFile);
   return { configFile };
 }

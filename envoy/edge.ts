@@ -1,24 +1,29 @@
 import { accessLog } from "./access-log.ts";
 import type { ClusterName } from "./clusters.ts";
+import { connectionFilters, connectionLog, longestConnection } from "./connections.ts";
 import { duration, extension, type Json, socketAddress } from "./json.ts";
+import { rateFilters } from "./limits.ts";
 import type { Settings } from "./options.ts";
 import { isGrpc, localReplies } from "./problem.ts";
 import { connectionRetries, idempotentEdgeRetries } from "./retries.ts";
-import type { Rpc } from "./rpcs.ts";
+import { pathRegex, type Rpc } from "./rpcs.ts";
+import { tlsTransport } from "./tls.ts";
 import { tracing } from "./tracing.ts";
 
 const kibibyte = 1024;
 const unaryTimeout = 10_000;
 /** How much longer than the service the edge waits at least, so that the innermost one reports the timeout. */
 const timeoutMargin = 2000;
-/** How long a stream may be silent: live streams send something at least each minute. */
+/** How long a stream may be silent that only changes make speak, as that of gRPC health. */
 const streamIdle = "3600s";
+/** Streams of ours say something each minute at least: one that moves nothing for longer has a reader that is stuck. */
+const liveIdle = "120s";
 
 /** The public listeners: HTTP/1.1 and HTTP/2 on one port, and the same with TLS on another when there is a certificate. */
 export function edgeListeners(settings: Settings, rpcs: Rpc[]): Json[] {
   const listeners = [listener(settings, rpcs, { name: "edge", port: settings.edgePort })];
   if (settings.tls && settings.edgeTlsPort !== undefined) {
-    const transport = tlsTransport(settings.tls);
+    const transport = tlsTransport(settings);
     listeners.push(listener(settings, rpcs, { name: "edge_tls", port: settings.edgeTlsPort, transport }));
   }
   return listeners;
@@ -36,12 +41,16 @@ function listener(settings: Settings, rpcs: Rpc[], { name, port, transport }: Fa
     address: socketAddress(settings.host, port),
     // What a slow or hostile peer can make Envoy hold, per connection.
     per_connection_buffer_limit_bytes: 32 * kibibyte,
+    // A reader that does not take 16 KiB in a minute only holds memory.
+    per_connection_buffer_high_watermark_timeout: "60s",
+    ...connectionLog(settings),
     filter_chains: [
       {
         ...(transport ? { transport_socket: transport } : {}),
         // A TLS handshake that does not come to its end.
         transport_socket_connect_timeout: "10s",
         filters: [
+          ...connectionFilters(settings),
           extension(
             "envoy.filters.network.http_connection_manager",
             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -65,10 +74,10 @@ function connectionManager(settings: Settings, rpcs: Rpc[], name: string): Json 
     // The id of the log line is in the answer, so that a user's report can be found.
     always_set_request_id_in_response: true,
     server_name: "taskmesh",
-    server_header_transformation: "APPEND_IF_ABSENT",
+    server_header_transformation: "OVERWRITE",
     access_log: [accessLog("edge")],
     local_reply_config: localReplies(),
-    // Off but for the one route that wants it.
+    // Off but for the streams.
     upgrade_configs: [{ upgrade_type: "websocket", enabled: false }],
     route_config: {
       name: "edge",
@@ -78,6 +87,7 @@ function connectionManager(settings: Settings, rpcs: Rpc[], name: string): Json 
       virtual_hosts: [{ name: "all", domains: ["*"], routes: edgeRoutes(rpcs) }],
     },
     http_filters: [
+      ...rateFilters(settings, rpcs),
       extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
         // No x-envoy-* in answers: they tell of the inside.
         suppress_envoy_headers: true,
@@ -144,6 +154,8 @@ const limits: Json = {
   common_http_protocol_options: {
     // Longer than the think time of a person between two clicks, so that a connection is worth keeping.
     idle_timeout: "900s",
+    // Then it takes no new requests; those under way go on. Connections spread anew over what there is by then.
+    max_connection_duration: duration(longestConnection),
     max_headers_count: 100,
     // x_user_id would be x-user-id to many a framework.
     headers_with_underscores_action: "REJECT_REQUEST",
@@ -160,8 +172,8 @@ const limits: Json = {
 /** Default deny for RPCs: those that are public are named, anything else of that shape is not found. */
 function edgeRoutes(rpcs: Rpc[]): Json[] {
   const open = rpcs.filter((rpc) => rpc.public);
-  const live = { ...streamTo("gateway_http"), upgrade_configs: [{ upgrade_type: "websocket", enabled: true }] };
   return [
+    { name: "host", match: { prefix: "/", headers: [isOddAuthority] }, direct_response: { status: 400 } },
     ...open.flatMap(rpcRoutes),
     ...openServices.map((service) => ({
       name: service,
@@ -170,7 +182,6 @@ function edgeRoutes(rpcs: Rpc[]): Json[] {
     })),
     { name: "unknown", match: { prefix: "/", headers: [isGrpc] }, direct_response: { status: 404 } },
     { name: "unknown", match: { safe_regex: { regex: "/(\\w+\\.)+\\w+/.*" } }, direct_response: { status: 404 } },
-    { name: "live", match: { path: "/v1/live" }, route: live },
     ...open.flatMap(slowRestRoutes),
     {
       name: "http",
@@ -188,6 +199,13 @@ const openServices = [
   "grpc.reflection.v1alpha.ServerReflection",
 ];
 
+/** A user, a list (which two Host lines become) or a path in the place of the host: nobody honest sends these. */
+const isOddAuthority: Json = {
+  name: ":authority",
+  string_match: { safe_regex: { regex: "[A-Za-z0-9._-]+(:[0-9]+)?|\\[[0-9A-Fa-f:.]+\\](:[0-9]+)?" } },
+  invert_match: true,
+};
+
 const isSafeMethod: Json = { name: ":method", string_match: { safe_regex: { regex: "GET|HEAD|OPTIONS" } } };
 
 /** An RPC has two routes: gRPC in all its spellings, and Connect. */
@@ -199,24 +217,22 @@ function rpcRoutes(rpc: Rpc): Json[] {
   ];
 }
 
-/** REST paths of calls that may take longer than others; all the rest share one route. */
+/** REST paths of calls that may take longer than others, streams first of all; all the rest share one route. */
 function slowRestRoutes(rpc: Rpc): Json[] {
-  const isSlow = rpc.streaming || edgeTimeout(rpc) > unaryTimeout;
-  if (!isSlow || rpc.rest === undefined) return [];
-  const { method, template } = rpc.rest;
-  const headers = [{ name: ":method", string_match: { exact: method } }];
-  const match = { safe_regex: { regex: restRegex(template) }, headers };
-  return [{ name: template, match, route: routeOf(rpc, "gateway_http") }];
+  if (!rpc.streaming && edgeTimeout(rpc) <= unaryTimeout) return [];
+  const route = { ...routeOf(rpc, "gateway_http"), ...(rpc.streaming ? { upgrade_configs: [webSocket] } : {}) };
+  return rpc.rest.map(({ method, template }) => {
+    const headers = [{ name: ":method", string_match: { exact: method } }];
+    return { name: template, match: { safe_regex: { regex: pathRegex(template) }, headers }, route };
+  });
 }
 
-/** "/v1/tasks/{task_id}:share" → "/v1/tasks/[^/:]+:share" */
-function restRegex(template: string): string {
-  return template.replaceAll(/[.+*?^$()[\]|\\]/g, "\\$&").replaceAll(/\{[^}]*\}/g, "[^/:]+");
-}
+const webSocket: Json = { upgrade_type: "websocket", enabled: true };
 
 function routeOf(rpc: Rpc, cluster: ClusterName): Json {
-  if (rpc.streaming) return streamTo(cluster);
-  return unaryTo(cluster, rpc.idempotent ? idempotentEdgeRetries : connectionRetries, edgeTimeout(rpc));
+  if (rpc.streaming) return streamTo(cluster, liveIdle);
+  const route = unaryTo(cluster, rpc.idempotent ? idempotentEdgeRetries : connectionRetries, edgeTimeout(rpc));
+  return cluster === "gateway_grpc" ? bySilence(route) : route;
 }
 
 function edgeTimeout(rpc: Rpc): number {
@@ -227,29 +243,27 @@ function unaryTo(cluster: ClusterName, retryPolicy: Json, timeout = unaryTimeout
   return {
     cluster,
     timeout: duration(timeout),
-    // A caller may ask for less by grpc-timeout, never for more.
-    max_stream_duration: { max_stream_duration: duration(timeout), grpc_timeout_header_max: duration(timeout) },
+    max_stream_duration: { max_stream_duration: duration(timeout) },
     retry_policy: retryPolicy,
   };
 }
 
-/** A stream lasts as long as both sides wish; a caller's grpc-timeout holds. */
-function streamTo(cluster: ClusterName): Json {
+/**
+ * The gateway alone keeps a caller's grpc-timeout: it answers each protocol in its own words, while Envoy would end
+ * gRPC-Web with HTTP status 504, or break an answer off. Any limit of the route's own would take the caller's place in
+ * what the gateway sees, so what ends a call that hangs is its silence.
+ */
+function bySilence({ timeout, ...route }: Json): Json {
+  return { ...route, timeout: "0s", idle_timeout: timeout, max_stream_duration: { max_stream_duration: "0s" } };
+}
+
+/** A stream lasts as long as both sides wish. */
+function streamTo(cluster: ClusterName, idle = streamIdle): Json {
   return {
     cluster,
     timeout: "0s",
-    idle_timeout: streamIdle,
-    max_stream_duration: { max_stream_duration: "0s", grpc_timeout_header_max: "0s" },
+    idle_timeout: idle,
+    max_stream_duration: { max_stream_duration: "0s" },
     retry_policy: connectionRetries,
   };
-}
-
-function tlsTransport({ certFile, keyFile }: NonNullable<Settings["tls"]>): Json {
-  return extension("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext", {
-    common_tls_context: {
-      alpn_protocols: ["h2", "http/1.1"],
-      tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
-      tls_certificates: [{ certificate_chain: { filename: certFile }, private_key: { filename: keyFile } }],
-    },
-  });
 }

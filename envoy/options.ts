@@ -69,8 +69,10 @@ export interface EnvoyOptions {
   health?: HealthPolicy;
   /** How many proxies of ours stand before this one; their entries of x-forwarded-for are believed. */
   trustedProxies?: number;
-  /** Most connections from outside at a time. */
+  /** Most connections from outside at a time; 4,096 by the scale of the limits, unless given. */
   maxConnections?: number;
+  /** RATE_LIMIT_SCALE: by how much every limit is multiplied; Infinity for none. */
+  rateLimitScale?: number;
   maxHeapBytes?: number;
 }
 
@@ -79,14 +81,16 @@ export type Settings = Required<Omit<EnvoyOptions, "edgeTlsPort" | "tls" | "otlp
 
 /** The options with every default filled in. */
 export function withDefaults(options: EnvoyOptions): Settings {
-  const discovery = options.discovery ?? "files";
+  const { discovery = "files", rateLimitScale = 1 } = options;
   return {
     host: "127.0.0.1",
     samplePercent: 100,
     lbPolicy: "LEAST_REQUEST",
     health: discovery === "files" ? localHealth : networkHealth,
     trustedProxies: 0,
-    maxConnections: 20_000,
+    rateLimitScale,
+    // What one machine has file descriptors for, at most.
+    maxConnections: Math.min(Math.round(4096 * rateLimitScale), 60_000),
     maxHeapBytes: 1024 * 1024 * 1024,
     ...options,
     discovery,

@@ -1,4 +1,4 @@
-import { extension, type Json } from "./json.ts";
+import { extension, type Json, typed } from "./json.ts";
 import type { Settings } from "./options.ts";
 
 /** What Envoy does before it runs out of memory or connections, mildest first. */
@@ -17,12 +17,37 @@ export function overloadManager({ maxHeapBytes, maxConnections }: Settings): Jso
         { max_active_downstream_connections: maxConnections },
       ),
     ],
+    // Streams that hold a lot can be told from others: from 64 KiB on.
+    buffer_factory_config: { minimum_account_to_track_power_of_two: 16 },
     actions: [
+      reduceTimeouts,
+      { name: "envoy.overload_actions.reset_high_memory_stream", triggers: [between(0.88, 0.98)] },
       action("envoy.overload_actions.shrink_heap", 0.9),
       action("envoy.overload_actions.disable_http_keepalive", 0.92),
       action("envoy.overload_actions.stop_accepting_requests", 0.95),
       action("envoy.overload_actions.stop_accepting_connections", 0.98),
     ],
+  };
+}
+
+/** Who is idle, or slow with its headers, goes sooner the less memory there is. */
+const reduceTimeouts: Json = {
+  name: "envoy.overload_actions.reduce_timeouts",
+  triggers: [between(0.8, 0.95)],
+  typed_config: typed("envoy.config.overload.v3.ScaleTimersOverloadActionConfig", {
+    timer_scale_factors: [
+      { timer: "HTTP_DOWNSTREAM_CONNECTION_IDLE", min_timeout: "2s" },
+      { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", min_timeout: "10s" },
+      { timer: "TRANSPORT_SOCKET_CONNECT", min_timeout: "2s" },
+    ],
+  }),
+};
+
+/** Begins at one share of the heap, and is at its full strength at the other. */
+function between(scaling: number, saturation: number): Json {
+  return {
+    name: "envoy.resource_monitors.fixed_heap",
+    scaled: { scaling_threshold: scaling, saturation_threshold: saturation },
   };
 }
 
@@ -36,6 +61,8 @@ export const runtime: Json = {
     {
       name: "static",
       static_layer: {
+        // One expression names every path of a rate class. All of them are ours, and RE2's time is linear.
+        "re2.max_program_size.error_level": 10_000,
         // A peer that floods one connection with streams and resets them gets one request read at a time, and is cut off
         // once half of its 500 streams were reset at once (CVE-2023-44487).
         "http.max_requests_per_io_cycle": 1,

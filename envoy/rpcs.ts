@@ -2,7 +2,7 @@ import { type DescMethod, type DescService, getOption, hasOption } from "@bufbui
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import { http } from "#gen/google/api/annotations_pb.js";
-import { Access, policy } from "#gen/mesh/v1/options_pb.js";
+import { Access, policy, RateClass } from "#gen/mesh/v1/options_pb.js";
 import { NotificationService } from "#gen/notification/v1/notification_service_pb.js";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
@@ -20,8 +20,14 @@ export interface Rpc {
   streaming: boolean;
   /** Longest time at the service, in milliseconds. */
   timeout: number;
-  /** The REST face, when it has one: GET and "/v1/tasks/{task_id}". */
-  rest: { method: string; template: string } | undefined;
+  rateClass: RateClass;
+  /** The REST face: GET and "/v1/tasks/{task_id}", and further bindings if it has any. */
+  rest: RestBinding[];
+}
+
+export interface RestBinding {
+  method: string;
+  template: string;
 }
 
 export const descriptors: Record<ServiceName, DescService> = {
@@ -41,7 +47,7 @@ export function allRpcs(services: Partial<Record<ServiceName, DescService>> = de
 }
 
 function rpcOf(method: DescMethod, cluster: ServiceName): Rpc {
-  const { access, timeout } = getOption(method, policy);
+  const { access, timeout, rateClass } = getOption(method, policy);
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     cluster,
@@ -50,14 +56,22 @@ function rpcOf(method: DescMethod, cluster: ServiceName): Rpc {
     idempotent: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
     streaming: method.methodKind !== "unary",
     timeout: timeout ? Number(timeout.seconds) * 1000 + timeout.nanos / 1e6 : defaultTimeout,
+    rateClass: rateClass || RateClass.GENERAL,
     rest: restOf(method),
   };
 }
 
-function restOf(method: DescMethod): Rpc["rest"] {
-  if (!hasOption(method, http)) return undefined;
-  const { pattern } = getOption(method, http);
-  if (pattern.case === undefined) return undefined;
-  if (pattern.case === "custom") return { method: pattern.value.kind, template: pattern.value.path };
-  return { method: pattern.case.toUpperCase(), template: pattern.value };
+/** "/v1/tasks/{task_id}:share" → "/v1/tasks/[^/:]+:share" */
+export function pathRegex(template: string): string {
+  return template.replaceAll(/[.+*?^$()[\]|\\]/g, "\\$&").replaceAll(/\{[^}]*\}/g, "[^/:]+");
+}
+
+function restOf(method: DescMethod): RestBinding[] {
+  if (!hasOption(method, http)) return [];
+  const rule = getOption(method, http);
+  return [rule, ...rule.additionalBindings].flatMap(({ pattern }) => {
+    if (pattern.case === undefined) return [];
+    if (pattern.case === "custom") return [{ method: pattern.value.kind, template: pattern.value.path }];
+    return [{ method: pattern.case.toUpperCase(), template: pattern.value }];
+  });
 }

@@ -19,6 +19,8 @@ export interface EdgeOptions {
   otlpGrpcPort: number | undefined;
   /** Share of new traces that are kept; all unless given. */
   samplePercent?: number;
+  /** By how much the limits of connections are multiplied; 1 unless given. */
+  rateLimitScale?: number;
 }
 
 /** Envoy's view of the mesh: which instances are behind each cluster. Envoy follows the files, so nothing is restarted. */
@@ -47,6 +49,7 @@ export class Edge {
       services: { auth: [], user: [], task: [], notification: [] },
       ...(options.otlpGrpcPort && { otlp: { host: "127.0.0.1", port: options.otlpGrpcPort } }),
       ...(options.samplePercent !== undefined && { samplePercent: options.samplePercent }),
+      ...(options.rateLimitScale !== undefined && { rateLimitScale: options.rateLimitScale }),
     });
     return configFile;
   }

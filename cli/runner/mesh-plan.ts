@@ -54,6 +54,7 @@ export async function makePlan({ home, settings, programs, ports, edge, tracing 
       tls: await edgeCertificate(home.keys),
       otlpGrpcPort: ownOtlp ? partPorts.jaeger["otlp-grpc"] : undefined,
       samplePercent: settings.sampleRatio * 100,
+      rateLimitScale: settings.rateLimitScale,
     },
   );
   return {

@@ -1,6 +1,7 @@
 import type { Server } from "node:net";
 import { databases, type PartName, type ProcessName, processes, processNames, type UnitName } from "../topology.ts";
 import { UserError } from "../user-error.ts";
+import { edgeCertificate } from "./certificate.ts";
 import { type ControlRequest, serveControl } from "./control.ts";
 import { ensureDatabases } from "./db/databases.ts";
 import { Edge } from "./edge.ts";
@@ -188,6 +189,7 @@ export class Mesh {
 
   async #doChores(): Promise<void> {
     await rotateLogs(this.#options.home.logs).catch(() => {});
+    await edgeCertificate(this.#options.home.keys).catch(() => {});
     await measure(this.#supervisor.instances);
     if (!this.#stopping) this.#save();
   }

@@ -25,6 +25,8 @@ export interface Settings {
   external: { postgres?: string; redis?: string; kafka?: string; otlp?: string; smtp?: string };
   /** True when every service has been given a database URL, so that no server of ours is needed. */
   databasesGiven: boolean;
+  /** RATE_LIMIT_SCALE: by how much limits are multiplied; Infinity when there are none. */
+  rateLimitScale: number;
   /** Share of new traces that are kept, which Envoy decides as the first hop. 0: nobody makes any. */
   sampleRatio: number;
 }
@@ -49,6 +51,8 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
   if (!(sampleRatio >= 0 && sampleRatio <= 1)) {
     faults.push("OTEL_TRACES_SAMPLER_ARG is wrong: it must be a number from 0 to 1");
   }
+  const rateLimitScale = source.RATE_LIMIT_PRESET === "off" ? Infinity : Number(source.RATE_LIMIT_SCALE || 1);
+  if (!(rateLimitScale > 0)) faults.push("RATE_LIMIT_SCALE is wrong: it must be a number above 0");
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return {
     profile: profile as Profile,
@@ -61,6 +65,7 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
       smtp: source.SMTP_URL || undefined,
     },
     databasesGiven: databaseVariables().every((variable) => source[variable]),
+    rateLimitScale,
     sampleRatio,
   };
 }

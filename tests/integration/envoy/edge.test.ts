@@ -61,16 +61,17 @@ describe("the edge", () => {
       expect(mesh.gatewayGrpc.seen).toHaveLength(3);
     });
 
-    test("WebSocket through on the live path only", async () => {
+    test("WebSocket through on the paths of streams only", async () => {
       const headers = {
         connection: "upgrade",
         upgrade: "websocket",
         "sec-websocket-version": "13",
         "sec-websocket-key": "AAAA",
       };
-      expect(await http(mesh.edge, "/v1/live", { headers })).toMatchObject({ status: 101 });
+      for (const path of ["/v1/live", "/v1/notifications:watch"])
+        expect(await http(mesh.edge, path, { headers })).toMatchObject({ status: 101 });
       expect((await http(mesh.edge, "/v1/tasks", { headers })).status).toBe(403);
-      expect(mesh.gatewayHttp.seen.map(({ path }) => path)).toEqual(["/v1/live"]);
+      expect(mesh.gatewayHttp.seen.map(({ path }) => path)).toEqual(["/v1/live", "/v1/notifications:watch"]);
     });
   });
 

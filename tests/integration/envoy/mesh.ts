@@ -6,6 +6,7 @@ import { pickPorts } from "../../../cli/runner/ports.ts";
 import { writeEnvoyConfig } from "../../../envoy/config.ts";
 import { writeEndpoints } from "../../../envoy/endpoints.ts";
 import type { Endpoint, EnvoyOptions, ServiceName } from "../../../envoy/options.ts";
+import type { Rpc } from "../../../envoy/rpcs.ts";
 import { type GrpcUpstream, startGrpcUpstream, startHttpUpstream, type Upstream } from "./upstream.ts";
 
 export interface TestMesh {
@@ -19,6 +20,8 @@ export interface TestMesh {
   /** Resolves when Envoy takes so many hosts of a cluster for healthy. */
   untilHealthy(cluster: string, count: number): Promise<void>;
   stat(name: string): Promise<number>;
+  /** What Envoy has allocated, in bytes. */
+  memory(): Promise<number>;
   log(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -26,7 +29,7 @@ export interface TestMesh {
 const at = ({ port }: Upstream): Endpoint => ({ host: "127.0.0.1", port });
 
 /** A real Envoy with the project's configuration between small upstreams that tell what reached them. */
-export async function startMesh(options: Partial<EnvoyOptions> = {}): Promise<TestMesh> {
+export async function startMesh(options: Partial<EnvoyOptions> = {}, rpcs?: Rpc[]): Promise<TestMesh> {
   const directory = await mkdtemp(join(tmpdir(), "taskmesh-envoy-"));
   const [gatewayHttp, gatewayGrpc] = [await startHttpUpstream(), await startGrpcUpstream()];
   const services = {
@@ -36,21 +39,26 @@ export async function startMesh(options: Partial<EnvoyOptions> = {}): Promise<Te
     notification: await startGrpcUpstream(),
   };
   const [edge = 0, mesh = 0, admin = 0] = await pickPorts(3);
-  const { configFile } = await writeEnvoyConfig({
-    directory,
-    edgePort: edge,
-    meshPort: mesh,
-    adminPort: admin,
-    gatewayHttp: [at(gatewayHttp)],
-    gatewayGrpc: [{ ...at(gatewayGrpc), healthPort: gatewayHttp.port }],
-    services: {
-      auth: [at(services.auth)],
-      user: [at(services.user)],
-      task: [at(services.task)],
-      notification: [at(services.notification)],
+  const { configFile } = await writeEnvoyConfig(
+    {
+      directory,
+      edgePort: edge,
+      meshPort: mesh,
+      adminPort: admin,
+      gatewayHttp: [at(gatewayHttp)],
+      gatewayGrpc: [{ ...at(gatewayGrpc), healthPort: gatewayHttp.port }],
+      services: {
+        auth: [at(services.auth)],
+        user: [at(services.user)],
+        task: [at(services.task)],
+        notification: [at(services.notification)],
+      },
+      // All requests of a test come from one address.
+      rateLimitScale: Number.POSITIVE_INFINITY,
+      ...options,
     },
-    ...options,
-  });
+    rpcs,
+  );
   const logFile = join(directory, "envoy.log");
   const envoy = await start({ configFile, adminPort: admin, logFile });
   const log = () => readFile(logFile, "utf8");
@@ -72,6 +80,10 @@ export async function startMesh(options: Partial<EnvoyOptions> = {}): Promise<Te
     setEndpoints: (cluster, upstreams) => writeEndpoints(directory, cluster, upstreams.map(at)),
     untilHealthy,
     stat,
+    memory: async () => {
+      const response = await fetch(`http://127.0.0.1:${admin}/memory`);
+      return Number(((await response.json()) as { allocated: string }).allocated);
+    },
     log,
     stop: async () => {
       await envoy.stop();

@@ -63,6 +63,8 @@ export async function startGrpcUpstream(port = 0): Promise<GrpcUpstream> {
     if (path === "/grpc.health.v1.Health/Check" && headers["x-mesh-target"] === undefined) {
       return reply(stream, 0, Buffer.from([0, 0, 0, 0, 2, 8, upstream.serving ? 1 : 2]));
     }
+    // Envoy's own questions about connections.
+    if (path.startsWith("/envoy.service.")) return reply(stream, 0, Buffer.alloc(5));
     upstream.seen.push({ method: String(headers[":method"]), path, headers });
     const { answer } = upstream;
     if (answer === "hang") return undefined;

@@ -1,0 +1,30 @@
+import { connect, type Socket } from "node:net";
+
+/** What came back over a raw socket until the other side closed it, and how long that took at most does not matter. */
+export interface RawAnswer {
+  /** Of the first answer; NaN when there was none. */
+  status: number;
+  text: string;
+}
+
+/** Sends bytes as they are over HTTP/1.1 and reads until the other side closes. */
+export function rawHttp(port: number, bytes: string | Buffer): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const socket = connect({ host: "127.0.0.1", port }, () => socket.write(bytes));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", (error: NodeJS.ErrnoException) => error.code !== "ECONNRESET" && reject(error));
+    socket.on("close", () => {
+      const text = Buffer.concat(chunks).toString("latin1");
+      resolve({ status: Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1]), text });
+    });
+  });
+}
+
+/** A connection that stays open; `from` is the source address. */
+export function openSocket(port: number, from = "127.0.0.1"): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port, localAddress: from });
+    socket.once("connect", () => resolve(socket)).once("error", reject);
+  });
+}
