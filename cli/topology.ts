@@ -97,9 +97,12 @@ export const processes: Readonly<Record<ProcessName, ProcessRow>> = {
     variables: ["AUTH_KEY_SECRET_FILE"],
     replicas: { light: 1, default: 2, medium: 2, heavy: 5 },
   }),
-  user: service("user", { replicas: { light: 1, default: 2, medium: 2, heavy: 5 } }),
-  task: service("task", { replicas: { light: 1, default: 2, medium: 3, heavy: 8 } }),
-  notification: service("notification", { replicas: { light: 1, default: 2, medium: 2, heavy: 3 } }),
+  user: service("user", { variables: ["ETAG_MODE"], replicas: { light: 1, default: 2, medium: 2, heavy: 5 } }),
+  task: service("task", { variables: ["ETAG_MODE"], replicas: { light: 1, default: 2, medium: 3, heavy: 8 } }),
+  notification: service("notification", {
+    variables: ["ETAG_MODE"],
+    replicas: { light: 1, default: 2, medium: 2, heavy: 3 },
+  }),
   gateway: {
     title: "gateway",
     entry: "gateway/main.ts",
@@ -107,7 +110,7 @@ export const processes: Readonly<Record<ProcessName, ProcessRow>> = {
     after: ["redis"],
     calls: ["envoy", "auth", "user", "task", "notification"],
     ports: { http: "GATEWAY_HTTP_PORT", grpc: "GATEWAY_GRPC_PORT", admin: "ADMIN_PORT" },
-    variables: ["PUBLIC_URL"],
+    variables: ["PUBLIC_URL", "RATE_LIMIT_PRESET", "RATE_LIMIT_SCALE"],
     clusters: { http: "gateway_http", grpc: "gateway_grpc" },
     healthPort: "http",
     replicas: { light: 1, default: 2, medium: 2, heavy: 4 },
@@ -144,5 +147,8 @@ export const databases: readonly string[] = [
   ...new Set(processNames.flatMap((name) => processes[name].database?.name ?? [])),
 ];
 
-/** The processes that have a key of their own, by which the others know them. */
-export const identities: readonly ProcessName[] = processNames.filter((name) => processes[name].member);
+/** The name by which services know the operator's tool. */
+export const operator = "operator";
+
+/** Who has a key of its own, by which the services know it: the processes of the mesh, and its operator. */
+export const identities: readonly string[] = [...processNames.filter((name) => processes[name].member), operator];

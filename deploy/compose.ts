@@ -34,7 +34,12 @@ function composition() {
     name: "taskmesh",
     services: {
       ...parts,
-      setup: { build: image, command: ["node", "deploy/setup.ts"], volumes: ["keys:/keys", "envoy:/envoy"] },
+      setup: {
+        build: image,
+        command: ["node", "deploy/setup.ts"],
+        environment: rateLimits,
+        volumes: ["keys:/keys", "envoy:/envoy"],
+      },
       ...Object.fromEntries(Object.entries(processes).map(([name, row]) => [name, member(name as ProcessName, row)])),
     },
     networks: { edge: {}, app: {}, data: { internal: true } },
@@ -42,6 +47,10 @@ function composition() {
   };
 }
 
+const rateLimits = {
+  RATE_LIMIT_PRESET: "${RATE_LIMIT_PRESET:-standard}",
+  RATE_LIMIT_SCALE: "${RATE_LIMIT_SCALE:-1}",
+};
 const image = { context: ".", dockerfile: "deploy/Dockerfile" };
 
 const parts = {
@@ -134,6 +143,8 @@ function environmentOf(name: ProcessName, row: ProcessRow): Record<string, strin
     SMTP_URL: `\${SMTP_URL:-smtp://mail:${ports.smtp}}`,
     MAIL_FROM: "${MAIL_FROM:-Taskmesh <taskmesh@localhost>}",
     MAIL_FOLDER: "/mail",
+    ETAG_MODE: "${ETAG_MODE:-advisory}",
+    ...rateLimits,
   };
   // The instance's id is the name of its container, which differs from replica to replica.
   const variables = [...(row.member ? memberVariables : []), ...row.variables].filter((variable) => variable in values);

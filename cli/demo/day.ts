@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { Format } from "#gen/task/v1/task_import_pb.js";
 import { Role } from "#gen/task/v1/task_pb.js";
-import { Format } from "#gen/task/v1/task_service_pb.js";
 import { Taskmesh } from "../../clients/typescript/src/client.ts";
 
 export interface Someone {

@@ -2,6 +2,7 @@ import { renderTraceTree } from "../trace/tree.ts";
 import { UserError } from "../user-error.ts";
 import { addresses } from "./addresses.ts";
 import { doTogether, importProject, join } from "./day.ts";
+import { openPage } from "./live.ts";
 import { inboxOf, mailsFor } from "./post.ts";
 import { wholeTrace } from "./whole-trace.ts";
 
@@ -13,8 +14,12 @@ async function main(): Promise<void> {
   say(`Ann and Bob opened accounts at ${edge}`);
   const imported = await importProject(ann, new URL("./todoist-export.csv", import.meta.url));
   say(`Ann imported her Todoist project: ${imported.length} tasks`);
+  const page = await openPage(bob);
+  const start = Date.now();
   const taskId = await doTogether(ann, bob);
   say("Ann wrote a task, shared it with Bob and commented; Bob completed it");
+  const { notification, unreadCount, time } = await page.firstUpdate;
+  say(`Bob's open page had it ${time - start} ms after Ann began: "${notification.title}" (${unreadCount} unread)`);
   say();
   for (const [person, count] of [
     [bob, 2],

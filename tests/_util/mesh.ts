@@ -53,6 +53,8 @@ export class TestMesh {
       ...Object.fromEntries(publicPortVariables.map((variable, index) => [variable, String(ports[index])])),
       NODE_OPTIONS: mutant === undefined ? "" : `--import ${mutant.href}`,
       MESH_HOME: home,
+      // All calls of a test come from one address.
+      RATE_LIMIT_SCALE: "10000",
       ...env,
     };
     for (const name of Object.keys(environment)) if (/^(VITEST|TEST_)/.test(name)) delete environment[name];
