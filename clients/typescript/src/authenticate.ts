@@ -7,13 +7,18 @@ import { orAborted } from "./waiting.ts";
 
 type Next = Parameters<Interceptor>[0];
 
-/** Sends the access token with calls that need one. A call whose token is refused is made again once, with a fresh one. */
-export function authenticating(session: Session): Interceptor {
-  // Whoever brings a token or key of their own is left alone.
-  return (next) => (request) =>
-    needsToken(request.method) && !request.header.has("authorization")
-      ? withToken(request, next, session)
-      : next(request);
+/**
+ * Sends the API key, or else the access token, with calls that need one. A call whose token is refused is made again
+ * once, with a fresh one.
+ */
+export function authenticating(session: Session, apiKey?: string): Interceptor {
+  return (next) => (request) => {
+    // Whoever brings a token or key of their own is left alone.
+    if (!needsToken(request.method) || request.header.has("authorization")) return next(request);
+    if (apiKey === undefined) return withToken(request, next, session);
+    request.header.set("authorization", bearer(apiKey));
+    return next(request);
+  };
 }
 
 async function withToken(request: UnaryRequest | StreamRequest, next: Next, session: Session) {

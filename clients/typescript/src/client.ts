@@ -15,6 +15,8 @@ export interface TaskmeshOptions {
   baseUrl: string;
   /** Tokens that were kept from an earlier run. */
   tokens?: Tokens;
+  /** For a program: an API key ("tmk_…"), in the place of a person's session. */
+  apiKey?: string;
   /** Told about new tokens, to keep them, and about undefined when the person is signed out. */
   onTokens?: (tokens: Tokens | undefined) => void;
   /**
@@ -29,8 +31,8 @@ export interface TaskmeshOptions {
   /** A call that is told to come back later than this fails at once, in milliseconds. By default 30 seconds. */
   maxWaitMs?: number;
   /**
-   * Repeats writes as well. They carry an Idempotency-Key, and a server that honours it does them once. By default
-   * only calls are repeated that the proto files call safe.
+   * Repeats writes as well: they carry an Idempotency-Key, the same for every attempt, and the mesh does them once. By
+   * default true; false repeats only what the proto files call safe to do twice.
    */
   idempotentWrites?: boolean;
   /** Further interceptors of Connect, closest to the network. */
@@ -52,7 +54,7 @@ export class Taskmesh {
 
   constructor(options: TaskmeshOptions) {
     const { baseUrl, timeoutMs = 30_000, fetch = (...args) => globalThis.fetch(...args) } = options;
-    const { attempts = 4, maxWaitMs = 30_000, idempotentWrites = false, interceptors = [] } = options;
+    const { attempts = 4, maxWaitMs = 30_000, idempotentWrites = true, interceptors = [] } = options;
     const isSafe = (method: DescMethod) => isRepeatable(method) || (idempotentWrites && takesKey(method));
     const retry: RetryOptions = { attempts, maxWaitMs, isSafe };
     const connection = { baseUrl, timeoutMs, fetch };
@@ -65,7 +67,11 @@ export class Taskmesh {
       options.tokens,
     );
     const session = this.#session;
-    const transport = transportTo(connection, [authenticating(session), retrying(retry), ...interceptors]);
+    const transport = transportTo(connection, [
+      authenticating(session, options.apiKey),
+      retrying(retry),
+      ...interceptors,
+    ]);
     const clientOf = <S extends DescService>(service: S) =>
       withLastingStreams(service, createClient(service, transport), { session, retry });
     this.auth = signingIn(clientOf(AuthService), session);

@@ -99,8 +99,8 @@ describe("a call that is safe to repeat", () => {
 describe("a write", () => {
   const keys = () => server?.arrivals.map(({ headers }) => headers["idempotency-key"]);
 
-  it("carries a key of its own and is not repeated", async () => {
-    const mesh = await start([away()]);
+  it("carries a key of its own, and is not repeated where that is not wanted", async () => {
+    const mesh = await start([away()], { idempotentWrites: false });
     await expect(mesh.tasks.createTask({})).rejects.toMatchObject({ code: Code.Unavailable });
     await mesh.tasks.createTask({});
     const [first, second] = keys() ?? [];
@@ -108,10 +108,8 @@ describe("a write", () => {
     expect(second).not.toBe(first);
   });
 
-  it("is repeated under the same key where keys are honoured", async () => {
-    const mesh = await start([away(), failure(Code.Aborted, "IDEMPOTENCY_KEY_IN_FLIGHT", 1)], {
-      idempotentWrites: true,
-    });
+  it("is repeated under the same key", async () => {
+    const mesh = await start([away(), failure(Code.Aborted, "IDEMPOTENCY_KEY_IN_FLIGHT", 1)]);
     await mesh.tasks.createTask({});
     expect(keys()).toHaveLength(3);
     expect(new Set(keys()).size).toBe(1);
@@ -123,11 +121,16 @@ describe("a write", () => {
     expect(keys()).toEqual(["mine"]);
   });
 
+  it("keeps the key that its request has", async () => {
+    const mesh = await start([away()]);
+    await mesh.tasks.createTask({ requestId: "01a1fde8-7b7d-75f0-b81c-fd2dd3a43aa6" });
+    expect(keys()).toEqual([undefined, undefined]);
+  });
+
   it("carries none when the call takes none", async () => {
     const mesh = await start([]);
     await mesh.tasks.listTasks({});
-    await mesh.notifications.markRead({ notificationId: "1" });
-    expect(keys()).toEqual([undefined, undefined]);
+    expect(keys()).toEqual([undefined]);
   });
 });
 

@@ -28,7 +28,7 @@ export interface RetryOptions {
 export function retrying(options: RetryOptions): Interceptor {
   return (next) => (request) => {
     if (request.stream) return next(request);
-    if (takesKey(request.method) && !request.header.has(keyHeader)) request.header.set(keyHeader, newKey());
+    if (takesKey(request.method) && !hasKey(request)) request.header.set(keyHeader, newKey());
     return inAttempts(request, next, options);
   };
 }
@@ -68,6 +68,11 @@ export function isRepeatable(method: DescMethod): boolean {
 /** Whether the call is one that a key makes safe to repeat. */
 export function takesKey(method: DescMethod): boolean {
   return hasOption(method, policy) && getOption(method, policy).idempotencyKey;
+}
+
+/** Whether the caller gave a key, as a header or as the field of the request. */
+function hasKey({ header, message }: UnaryRequest): boolean {
+  return header.has(keyHeader) || Boolean((message as { requestId?: string }).requestId);
 }
 
 /** 128 random bits. `crypto.randomUUID` is missing on pages that came without TLS. */

@@ -52,6 +52,13 @@ async function start(
 
 const count = (method: string) => server.arrivals.filter(({ path }) => path.endsWith(`/${method}`)).length;
 
+it("an API key is sent in the place of tokens, and nothing is refreshed", async () => {
+  const { mesh } = await start({}, { apiKey: "access-2", tokens: expired(1) });
+  const { user } = await mesh.users.getMe({});
+  expect(user?.displayName).toBe("Bearer access-2");
+  expect(count("RefreshToken")).toBe(0);
+});
+
 describe("a token that has expired", () => {
   it("is refreshed once for 25 calls at a time", async () => {
     const { mesh, told } = await start({}, { tokens: expired(1) });
