@@ -27,7 +27,7 @@ export interface Running {
 async function startEnvoy(
   folder: string,
   name: string,
-  members: { mesh: number; gateway: Endpoint[]; services: Endpoint[] },
+  members: { mesh: number; gateway: Endpoint[]; gatewayGrpc?: Endpoint[]; services: Endpoint[] },
 ): Promise<RunningPart> {
   const [edgePort, adminPort] = (await pickPorts(2)) as [number, number];
   const { configFile } = await writeEnvoyConfig({
@@ -36,7 +36,7 @@ async function startEnvoy(
     adminPort,
     meshPort: members.mesh,
     gatewayHttp: members.gateway,
-    gatewayGrpc: nobody,
+    gatewayGrpc: members.gatewayGrpc ?? nobody,
     services: { auth: members.services, user: nobody, task: members.services, notification: nobody },
   });
   const part = await envoy.start({ configFile, adminPort, logFile: join(folder, `${name}.log`) }, progress);
@@ -71,6 +71,7 @@ export async function startEchoMesh(folder: string, jwks: string): Promise<Runni
     const front = await startEnvoy(folder, "envoy", {
       mesh: mesh as number,
       gateway: [{ host, port: ports.http as number }],
+      gatewayGrpc: [{ host, port: ports.grpc as number, healthPort: ports.http as number }],
       services: [{ host, port: echoPorts.grpc as number }],
     });
     started.set("envoy", front);

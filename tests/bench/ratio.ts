@@ -82,7 +82,7 @@ function middle(outcomes: Outcome[]): Outcome {
   return byRate[Math.floor(byRate.length / 2)] as Outcome;
 }
 
-function quantile(values: number[], share: number): number {
+export function quantile(values: number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other);
   const position = (sorted.length - 1) * share;
   const low = sorted[Math.floor(position)] ?? Number.NaN;

@@ -1,6 +1,6 @@
 /**
- * The service of P2: answers GetTask from memory, with the server, the chain and the checks of every service. It stands
- * in for the auth service too, whose keys are the bench's own.
+ * The service of P2: answers GetTask and CreateTask from memory, with the server, the chain and the checks of every
+ * service. It stands in for the auth service too, whose keys are the bench's own.
  */
 import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
@@ -15,6 +15,7 @@ import { ServiceError } from "#kit/errors.ts";
 import { MeshChannel } from "#kit/grpc/client.ts";
 import { service, startGrpcServer } from "#kit/grpc/server.ts";
 import type { ServiceImpl, Unary } from "#kit/grpc/service.ts";
+import { newId } from "#kit/id.ts";
 import { runMain } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { startAdmin } from "#observability/admin.ts";
@@ -36,6 +37,9 @@ const task: MessageInitShape<typeof TaskSchema> = {
 
 const getTask: Unary<typeof TaskService.method.getTask> = async ({ taskId }, { userId }) => ({
   task: { ...task, taskId, etag: `1-${taskId.slice(-8)}`, ownerId: userId },
+});
+const createTask: Unary<typeof TaskService.method.createTask> = async ({ task: given }, { userId }) => ({
+  task: { ...task, title: given?.title ?? "", taskId: newId(), etag: "1", ownerId: userId },
 });
 const getJwks: Unary<typeof AuthService.method.getJwks> = async () => ({ keys: [...jwks.keys] });
 const listRevokedSessions: Unary<typeof AuthService.method.listRevokedSessions> = async () => ({});
@@ -61,7 +65,7 @@ await runMain("echo", async (lifecycle) => {
     host,
     port: Number(variable("GRPC_PORT")),
     services: [
-      service(TaskService, only(TaskService, { getTask })),
+      service(TaskService, only(TaskService, { getTask, createTask })),
       service(AuthService, only(AuthService, { getJwks, listRevokedSessions })),
     ],
     identity,
