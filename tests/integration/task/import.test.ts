@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
-import { Format } from "#gen/task/v1/task_service_pb.js";
+import { Format } from "#gen/task/v1/task_import_pb.js";
 import { Code } from "#kit/errors.ts";
 import { type Caller, refusal, startStage, type TaskStage, wrongFields } from "./service.ts";
 

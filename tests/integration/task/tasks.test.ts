@@ -311,7 +311,9 @@ describe("DeleteTask", () => {
   it("refuses an etag of the past", async () => {
     const task = await create({ title: "x" });
     await ada.client.updateTask({ task: { taskId: task.taskId, title: "y" } }, ada.as());
-    const error = await refusal(ada.client.deleteTask({ taskId: task.taskId }, ada.as({ "if-match": task.etag })));
+    const error = await refusal(
+      ada.client.deleteTask({ taskId: task.taskId }, ada.as({ "if-match": `"${task.etag}"` })),
+    );
     expect(error.reason).toBe(ErrorReason.ETAG_MISMATCH);
     expect(await get(task.taskId)).toMatchObject({ title: "y" });
   });

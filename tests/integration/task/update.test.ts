@@ -190,7 +190,7 @@ describe("an etag", () => {
     const task = await create({ title: "x" });
     const second = await update({ taskId: task.taskId, title: "y", etag: task.etag });
     const third = await update({ taskId: task.taskId, title: "z" }, undefined, ada, {
-      "if-match": `W/"${second.etag}"`,
+      "if-match": `"0-00000000", "${second.etag}"`,
     });
     expect(third.revision).toBe(3n);
   });
@@ -198,7 +198,11 @@ describe("an etag", () => {
   it("stops a change that was made from an older one, and tells the current etag", async () => {
     const task = await create({ title: "x" });
     const second = await update({ taskId: task.taskId, title: "y" });
-    const mismatch = { code: Code.ABORTED, reason: ErrorReason.ETAG_MISMATCH, metadata: { current_etag: second.etag } };
+    const mismatch = {
+      code: Code.ABORTED,
+      reason: ErrorReason.ETAG_MISMATCH,
+      metadata: { current_etag: second.etag, current_revision: "2" },
+    };
     expect(await refusal(update({ taskId: task.taskId, title: "z", etag: task.etag }))).toMatchObject(mismatch);
     const ifMatch = update({ taskId: task.taskId, title: "z" }, undefined, ada, { "if-match": `"${task.etag}"` });
     expect(await refusal(ifMatch)).toMatchObject(mismatch);
