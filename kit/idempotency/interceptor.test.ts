@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
+import { create, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { Metadata } from "@grpc/grpc-js";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
@@ -43,6 +43,9 @@ beforeEach(() => {
 
 const task = (title: string) => create(CreateTaskRequestSchema, { task: { title } });
 const withKey = { "idempotency-key": "k" };
+/** Field 1000, a varint. */
+const newField = Buffer.from([0xc0, 0x3e, 1]);
+const bytesOf = (request: ReturnType<typeof task>) => toBinary(CreateTaskRequestSchema, request);
 
 interface Situation {
   method?: DescMethod;
@@ -91,6 +94,11 @@ describe("a call with a key", () => {
     await ask({ method: completeTask, request: create(CompleteTaskRequestSchema, { taskId: "t" }) });
     const other = ask({ method: deleteTask, request: create(DeleteTaskRequestSchema, { taskId: "t" }) });
     await expect(other).rejects.toMatchObject({ reason: ErrorReason.IDEMPOTENCY_KEY_REUSED });
+  });
+
+  test("is the same call for a client of a later release, whose new fields are not known here", async () => {
+    await ask({ request: fromBinary(CreateTaskRequestSchema, Buffer.concat([bytesOf(task("a")), newField])) });
+    expect(await ask({ request: task("a") })).toEqual({ text: "answer 1", replayed: true });
   });
 
   test("says when to come back while the first one runs", async () => {

@@ -1,6 +1,6 @@
-import type { Message } from "@bufbuild/protobuf";
+import { type Message, toBinary } from "@bufbuild/protobuf";
 import { invalidArgument } from "#kit/errors.ts";
-import { encode, methodName } from "#kit/grpc/definition.ts";
+import { methodName } from "#kit/grpc/definition.ts";
 import { policyOf } from "#kit/grpc/policy.ts";
 import type { ServerCall } from "#kit/grpc/server-call.ts";
 
@@ -24,14 +24,13 @@ export function keyOf(call: ServerCall, request: Message): string | undefined {
   return key;
 }
 
-/** What makes two calls the same: method, conditions and the message, wherever the key was. */
+/**
+ * What makes two calls the same: method, conditions and the message, wherever the key was. Fields that this release does
+ * not know change nothing of what it does, so they are no difference either.
+ */
 export function identityOf(call: ServerCall, request: WithRequestId): Buffer {
   const conditions = ["if-match", "if-none-match"].map((name) => call.header(name) ?? "");
   const head = Buffer.from(`${[methodName(call.method), ...conditions].join("\0")}\0`);
-  const { requestId } = request;
-  if (!requestId) return Buffer.concat([head, encode(call.method.input, request)]);
-  request.requestId = "";
-  const body = encode(call.method.input, request);
-  request.requestId = requestId;
-  return Buffer.concat([head, body]);
+  const message = request.requestId ? { ...request, requestId: "" } : request;
+  return Buffer.concat([head, toBinary(call.method.input, message, { writeUnknownFields: false })]);
 }

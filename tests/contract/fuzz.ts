@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { TestMesh } from "../_util/mesh.ts";
 import { nameOf, publicMethods } from "./protocols.ts";
-import { describeFinding, type Report } from "./report.ts";
+import { describeFinding, type Finding, type Report } from "./report.ts";
 import { fuzzEnvironment, run } from "./run.ts";
 
 const usage = `npm run fuzz -- [options]
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     process.stdout.write(`seed       ${seed}\n`);
     const world = values.world === undefined ? undefined : Number(values.world);
     const begin = performance.now();
-    const onProgress = progressOf(begin, calls);
+    const onProgress = progressOf(begin, { calls, seed });
     const edge = values.edge ?? (mesh as TestMesh).edge;
     const report = await run({
       edge,
@@ -55,7 +55,6 @@ async function main(): Promise<number> {
     const seconds = (performance.now() - begin) / 1000;
     process.stdout.write(`${report.text()}\n`);
     process.stdout.write(`time       ${Math.round(seconds)} s, ${Math.round(report.calls / seconds)} calls a second\n`);
-    for (const finding of report.findings) process.stdout.write(`${describeFinding(seed)(finding)}\n`);
     const after = await processesOf(mesh);
     const gone = before.filter((process) => !after.includes(process));
     process.stdout.write(gone.length > 0 ? `ended      ${gone.join(", ")}\n` : "processes  all as before\n");
@@ -69,10 +68,15 @@ async function processesOf(mesh: TestMesh | undefined): Promise<string[]> {
   return (await mesh?.status())?.instances.map(({ name, pid, restarts }) => `${name} ${pid} ${restarts}`) ?? [];
 }
 
-function progressOf(begin: number, calls: number): (report: Report) => void {
+/** Tells each finding as soon as it is made, and now and then how far it is. */
+function progressOf(begin: number, { calls, seed }: { calls: number; seed: number }): (report: Report) => void {
   let last = begin;
+  let told = 0;
   return (report) => {
     const now = performance.now();
+    for (; told < report.findings.length; told++) {
+      process.stdout.write(`${describeFinding(seed)(report.findings[told] as Finding)}\n`);
+    }
     if (now - last < everyMs) return;
     last = now;
     const rate = Math.round((report.calls / (now - begin)) * 1000);
