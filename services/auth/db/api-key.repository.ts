@@ -26,7 +26,11 @@ const list = statement(
   "auth-api-keys",
   `SELECT api_key_id AS "apiKeyId", name, scopes, create_time AS "createTime", expire_time AS "expireTime",
      last_used_time AS "lastUsedTime"
-   FROM api_key WHERE user_id = $1 AND revoked_time IS NULL ORDER BY create_time DESC, api_key_id DESC`,
+   FROM api_key
+   WHERE user_id = $1 AND revoked_time IS NULL AND (expire_time > now() OR api_key_id IN (
+     SELECT api_key_id FROM api_key WHERE user_id = $1 AND revoked_time IS NULL AND expire_time <= now()
+     ORDER BY expire_time DESC LIMIT 100))
+   ORDER BY create_time DESC, api_key_id DESC`,
 );
 
 /** What may be told of a key. */
@@ -35,7 +39,7 @@ export type KnownApiKey = Pick<
   "apiKeyId" | "name" | "scopes" | "createTime" | "expireTime" | "lastUsedTime"
 >;
 
-/** The keys of a user that were not revoked, the newest first. */
+/** The keys of a user that were not revoked, of the expired ones the last hundred; the newest first. */
 export function listApiKeys(database: Database, userId: string, signal: AbortSignal): Promise<KnownApiKey[]> {
   return database.query<KnownApiKey>(list, [userId], { signal });
 }
@@ -76,13 +80,16 @@ export async function touchApiKey(database: Database, apiKeyId: string, signal: 
 const ending = statement(
   "auth-api-keys-ending",
   `SELECT api_key_id AS "apiKeyId", user_id AS "userId" FROM api_key
-   WHERE revoked_time IS NULL AND notice_time IS NULL
-     AND expire_time > clock_timestamp() - interval '1 day' AND expire_time < clock_timestamp() + interval '7 days'
+   WHERE revoked_time IS NULL AND notice_time IS NULL AND expire_time - create_time >= interval '1 day'
+     AND expire_time > clock_timestamp() AND expire_time < clock_timestamp() + interval '7 days'
      AND expire_time - least(interval '7 days', (expire_time - create_time) / 10) <= clock_timestamp()
    ORDER BY expire_time LIMIT 100`,
 );
 
-/** Some of the keys in the last tenth of their lives, at most a week, whose owners do not know it yet. */
+/**
+ * Some of the keys in the last tenth of their lives, at most a week, whose owners do not know it yet. Who makes a key for
+ * less than a day knows its end.
+ */
 export function endingApiKeys(database: Database): Promise<{ apiKeyId: string; userId: string }[]> {
   return database.query<{ apiKeyId: string; userId: string }>(ending);
 }
