@@ -54,6 +54,8 @@ export async function putInInboxes(
   });
   await deliveriesRequested(em, source, requested, deliveryTopic);
   const changed = requested.map(({ recipientId }) => recipientId);
-  database.afterCommit(() => announceInboxes(redis, changed), em);
-  reportCreated(requested.length);
+  database.afterCommit(() => {
+    announceInboxes(redis, changed);
+    reportCreated(changed.length);
+  }, em);
 }
