@@ -18,6 +18,12 @@ export async function createTestDatabase(name: string): Promise<TestDatabase> {
   return { url: url.href, drop: () => run(admin, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`) };
 }
 
+/** A pool by which a test looks into a database. */
+export function testPool(url: string, max: number): pg.Pool {
+  // Its end does not wait for its connections, and `drop` cuts off those that are still closing.
+  return new pg.Pool({ connectionString: url, max }).on("error", () => {});
+}
+
 async function run(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
-import pg from "pg";
+import type pg from "pg";
 import { inject } from "vitest";
 import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
@@ -18,7 +18,7 @@ import * as auth from "../../../services/auth/config.ts";
 import { startService as startAuth } from "../../../services/auth/service.ts";
 import * as user from "../../../services/user/config.ts";
 import { startService as startUser } from "../../../services/user/service.ts";
-import { createTestDatabase } from "../../_util/database.ts";
+import { createTestDatabase, testPool } from "../../_util/database.ts";
 import { until } from "../../_util/until.ts";
 
 export const password = "correct horse battery";
@@ -85,8 +85,8 @@ export class Pair {
     const [authPort, userPort] = (await pickPorts(2)) as [number, number];
     const [authDb, userDb] = await Promise.all([createTestDatabase("auth"), createTestDatabase("user")]);
     const pools = {
-      auth: new pg.Pool({ connectionString: authDb.url, max: 2 }),
-      user: new pg.Pool({ connectionString: userDb.url, max: 2 }),
+      auth: testPool(authDb.url, 2),
+      user: testPool(userDb.url, 2),
     };
     await writeKeys(folder);
     const env = {

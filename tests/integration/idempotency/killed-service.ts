@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import pg from "pg";
+import type pg from "pg";
 import { inject } from "vitest";
 import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
@@ -16,7 +16,7 @@ import type { ServiceImpl } from "#kit/grpc/service.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { pickPorts } from "../../../cli/runner/ports.ts";
-import { createTestDatabase } from "../../_util/database.ts";
+import { createTestDatabase, testPool } from "../../_util/database.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -60,8 +60,7 @@ export async function startKilledService(mutant: string): Promise<KilledService>
     GRPC_PORT: String(port),
   });
   const channel = new MeshChannel(`127.0.0.1:${port}`);
-  const sql = new pg.Pool({ connectionString: database.url, max: 2 });
-  sql.on("error", () => {});
+  const sql = testPool(database.url, 2);
   return {
     client: createClient(TaskService, channel, { identity: await load("gateway") }),
     person: () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
-import pg from "pg";
+import type pg from "pg";
 import { inject } from "vitest";
 import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
@@ -19,7 +19,7 @@ import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { readConfig } from "../../../services/task/config.ts";
 import { startService } from "../../../services/task/service.ts";
-import { createTestDatabase } from "../../_util/database.ts";
+import { createTestDatabase, testPool } from "../../_util/database.ts";
 
 export interface Profile {
   userId: string;
@@ -81,8 +81,7 @@ export async function startStage(name: string): Promise<TaskStage> {
   );
   const channel = lifecycle.use("test channel", new MeshChannel(`127.0.0.1:${port}`), (open) => open.close());
   const client = createClient(TaskService, channel, { identity: await identities.load("gateway") });
-  const sql = lifecycle.use("test pool", new pg.Pool({ connectionString: database.url, max: 4 }), (pool) => pool.end());
-  sql.on("error", () => {});
+  const sql = lifecycle.use("test pool", testPool(database.url, 4), (pool) => pool.end());
 
   return {
     port,

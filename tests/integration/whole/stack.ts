@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { inject } from "vitest";
 import { Identity } from "#kit/auth/identity.ts";
 import { keyPair } from "#kit/auth/testing.ts";
@@ -28,7 +28,7 @@ import { readConfig as taskConfig } from "../../../services/task/config.ts";
 import { startService as startTask } from "../../../services/task/service.ts";
 import { readConfig as userConfig } from "../../../services/user/config.ts";
 import { startService as startUser } from "../../../services/user/service.ts";
-import { createTestDatabase, type TestDatabase } from "../../_util/database.ts";
+import { createTestDatabase, type TestDatabase, testPool } from "../../_util/database.ts";
 import { until } from "../../_util/until.ts";
 
 export const password = "correct horse battery";
@@ -127,8 +127,7 @@ export async function startStack({
       everyMs: 25,
     });
   await Promise.all([...serviceNames, "gateway_http", "gateway_grpc"].map((cluster) => healthy(cluster, 1)));
-  const sql = byService((name) => new pg.Pool({ connectionString: databases[name].url, max: 4 }));
-  for (const pool of Object.values(sql)) pool.on("error", () => {});
+  const sql = byService((name) => testPool(databases[name].url, 4));
 
   return {
     edge: `http://127.0.0.1:${edge}`,
