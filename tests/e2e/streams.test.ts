@@ -28,8 +28,14 @@ const giveTask = (title: string, to: Person) => ann.ask("POST /v1/tasks", { titl
 
 /** The ids of an inbox in the order in which the entries came. */
 async function inboxOf(person: Person): Promise<string[]> {
-  const { notifications } = await person.ask("GET /v1/notifications?pageSize=1000");
-  return notifications.map(({ notificationId }: { notificationId: string }) => notificationId).toReversed();
+  const ids: string[] = [];
+  let pageToken = "";
+  do {
+    const page = await person.ask(`GET /v1/notifications?pageSize=200&pageToken=${encodeURIComponent(pageToken)}`);
+    ids.push(...page.notifications.map(({ notificationId }: { notificationId: string }) => notificationId));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return ids.toReversed();
 }
 
 describe("a stream of the SDK", () => {

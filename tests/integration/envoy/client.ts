@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
-import { connect } from "node:http2";
+import { type ClientHttp2Session, connect } from "node:http2";
 
 export interface HttpAnswer {
   status: number;
@@ -38,30 +38,42 @@ export interface GrpcAnswer {
 export async function grpc(port: number, path: string, headers: Record<string, string> = {}): Promise<GrpcAnswer> {
   const session = connect(`http://127.0.0.1:${port}`);
   try {
-    return await new Promise<GrpcAnswer>((resolve, reject) => {
-      session.on("error", reject);
-      const stream = session.request({
-        ":method": "POST",
-        ":path": path,
-        "content-type": "application/grpc",
-        te: "trailers",
-        ...headers,
-      });
-      const answer: GrpcAnswer = { status: 0, grpcStatus: Number.NaN, headers: {} };
-      const take = (received: Record<string, unknown>) => {
-        if (received["grpc-status"] !== undefined) answer.grpcStatus = Number(received["grpc-status"]);
-      };
-      stream.on("response", (received) => {
-        answer.status = received[":status"] ?? 0;
-        answer.headers = received;
-        take(received);
-      });
-      stream.on("trailers", take).on("error", reject);
-      stream.on("close", () => resolve(answer));
-      stream.resume();
-      stream.end(Buffer.alloc(5));
-    });
+    return await grpcOver(session, path, headers);
   } finally {
     session.close();
   }
+}
+
+/** The same on a connection that is there. */
+export function grpcOver(
+  session: ClientHttp2Session,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<GrpcAnswer> {
+  return new Promise<GrpcAnswer>((resolve, reject) => {
+    session.once("error", reject);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...headers,
+    });
+    const answer: GrpcAnswer = { status: 0, grpcStatus: Number.NaN, headers: {} };
+    const take = (received: Record<string, unknown>) => {
+      if (received["grpc-status"] !== undefined) answer.grpcStatus = Number(received["grpc-status"]);
+    };
+    stream.on("response", (received) => {
+      answer.status = received[":status"] ?? 0;
+      answer.headers = received;
+      take(received);
+    });
+    stream.on("trailers", take).on("error", reject);
+    stream.on("close", () => {
+      session.off("error", reject);
+      resolve(answer);
+    });
+    stream.resume();
+    stream.end(Buffer.alloc(5));
+  });
 }

@@ -13,7 +13,11 @@ export function rawHttp(port: number, bytes: string | Buffer): Promise<RawAnswer
     const chunks: Buffer[] = [];
     const socket = connect({ host: "127.0.0.1", port }, () => socket.write(bytes));
     socket.on("data", (chunk) => chunks.push(chunk));
-    socket.on("error", (error: NodeJS.ErrnoException) => error.code !== "ECONNRESET" && reject(error));
+    // The other side may close before it has read everything.
+    socket.on(
+      "error",
+      (error: NodeJS.ErrnoException) => /^(ECONNRESET|EPIPE)$/.test(error.code ?? "") || reject(error),
+    );
     socket.on("close", () => {
       const text = Buffer.concat(chunks).toString("latin1");
       resolve({ status: Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1]), text });
