@@ -210,7 +210,7 @@ const failures: [string, () => ServiceError][] = [
   ["INTERNAL", () => new ServiceError({ reason: ErrorReason.INTERNAL, message: "internal error" })],
 ];
 
-describe.each(rows)("%s over %s", (name, wireName) => {
+describe.each(rows)("[edge.02] %s over %s", (name, wireName) => {
   const ask = async (method: DescMethod, message: Message, headers: Record<string, string> = {}) => {
     const { request, read } = protocols[name] as Protocol;
     const { headers: given, ...rest } = request(method, message);

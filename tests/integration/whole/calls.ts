@@ -3,6 +3,7 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { codeName } from "#kit/errors.ts";
+import { newId } from "#kit/id.ts";
 import type { Person, Stack } from "./stack.ts";
 
 /** A REST answer with its JSON read. */
@@ -56,4 +57,18 @@ export async function failure(call: Promise<unknown>) {
   if (error === undefined) throw new Error("the call went well");
   const [info] = error.findDetails(ErrorInfoSchema);
   return { code: codeName(error.code), reason: info?.reason, metadata: info?.metadata };
+}
+
+/** Puts an entry in somebody's inbox, as the consumers do. Answers with its id. */
+export async function newNotification({ sql: { notification } }: Stack, { userId }: Person): Promise<string> {
+  const notificationId = newId();
+  await notification.query("INSERT INTO inbox_state (recipient_id) VALUES ($1) ON CONFLICT DO NOTHING", [userId]);
+  await notification.query(
+    `WITH state AS (UPDATE inbox_state SET unread_count = unread_count + 1, revision = revision + 1
+       WHERE recipient_id = $2 RETURNING revision)
+     INSERT INTO notification (notification_id, recipient_id, source_event_id, position, kind, title, body, create_time, trace_id)
+     SELECT $1, $2, $1, revision, 'task_shared', 'title', '', now(), '' FROM state`,
+    [notificationId, userId],
+  );
+  return notificationId;
 }

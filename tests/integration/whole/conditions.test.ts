@@ -6,7 +6,16 @@ import { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { etagPlace } from "#kit/grpc/precondition.ts";
 import { newId } from "#kit/id.ts";
-import { failure, type Protocol, protocols, type Reply, rest, taskClient, transportTo } from "./calls.ts";
+import {
+  failure,
+  newNotification,
+  type Protocol,
+  protocols,
+  type Reply,
+  rest,
+  taskClient,
+  transportTo,
+} from "./calls.ts";
 import { type Person, type Stack, startStack } from "./stack.ts";
 
 let stack: Stack;
@@ -188,17 +197,7 @@ describe("[pain.07] every write on something that exists", () => {
       };
     },
     MarkRead: async () => {
-      const notificationId = newId();
-      await stack.sql.notification.query("INSERT INTO inbox_state (recipient_id) VALUES ($1) ON CONFLICT DO NOTHING", [
-        ada.userId,
-      ]);
-      await stack.sql.notification.query(
-        `WITH state AS (UPDATE inbox_state SET unread_count = unread_count + 1, revision = revision + 1
-           WHERE recipient_id = $2 RETURNING revision)
-         INSERT INTO notification (notification_id, recipient_id, source_event_id, position, kind, title, body, create_time, trace_id)
-         SELECT $1, $2, $1, revision, 'task_shared', 'title', '', now(), '' FROM state`,
-        [notificationId, ada.userId],
-      );
+      const notificationId = await newNotification(stack, ada);
       const call = `POST /v1/notifications/${notificationId}:markRead`;
       const list = await rest(stack, ada, "GET /v1/notifications");
       const seen = list.body.notifications.find(

@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
-import { failure, protocols, rest, taskClient, transportTo } from "./calls.ts";
+import { failure, newNotification, protocols, rest, taskClient, transportTo } from "./calls.ts";
 import { type Person, type Stack, startStack } from "./stack.ts";
 
 interface Change {
@@ -17,6 +17,8 @@ async function changes(stack: Stack, person: Person, friend: Person): Promise<Re
   const task = async () => (await rest(stack, person, "POST /v1/tasks", { body: { title: "a" } })).body;
   const me = (await rest(stack, person, "GET /v1/me")).body;
   const [updated, completed, shared, deleted] = [await task(), await task(), await task(), await task()];
+  const read = await newNotification(stack, person);
+  const { notifications } = (await rest(stack, person, "GET /v1/notifications")).body;
   const share = { userId: friend.userId, role: "ROLE_EDITOR" };
   return {
     UpdateTask: { call: `PATCH /v1/tasks/${updated.taskId}`, body: { title: "b" }, field: "etag", etag: updated.etag },
@@ -29,6 +31,7 @@ async function changes(stack: Stack, person: Person, friend: Person): Promise<Re
     ShareTask: { call: `POST /v1/tasks/${shared.taskId}:share`, body: share, field: "etag", etag: shared.etag },
     DeleteTask: { call: `DELETE /v1/tasks/${deleted.taskId}`, field: "etag", etag: deleted.etag },
     UpdateMe: { call: "PATCH /v1/me", body: { displayName: "Lady" }, field: "etag", etag: me.etag },
+    MarkRead: { call: `POST /v1/notifications/${read}:markRead`, body: {}, field: "etag", etag: notifications[0].etag },
   };
 }
 
@@ -43,7 +46,7 @@ describe.each(["required", "advisory"] as const)("[task.17] in the mode %s", (mo
   });
   afterAll(() => stack.close());
 
-  const names = ["UpdateTask", "CompleteTask", "ShareTask", "DeleteTask", "UpdateMe"];
+  const names = ["UpdateTask", "CompleteTask", "ShareTask", "DeleteTask", "UpdateMe", "MarkRead"];
   const change = (name: string, headers?: Record<string, string>) => {
     const { call, body } = all[name] as Change;
     return rest(stack, ada, call, { body, ...(headers && { headers }) });

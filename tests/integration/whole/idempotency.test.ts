@@ -12,7 +12,7 @@ import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import { newId } from "#kit/id.ts";
 import { Transcoder } from "../../../gateway/transcoding/transcoder.ts";
 import { until } from "../../_util/until.ts";
-import { type Protocol, protocols, rest, transportTo } from "./calls.ts";
+import { newNotification, type Protocol, protocols, rest, transportTo } from "./calls.ts";
 import { type Person, password, type Stack, startStack } from "./stack.ts";
 
 let stack: Stack;
@@ -39,20 +39,6 @@ const credentials = ({ email }: Person) => ({ email, password });
 
 async function newTask(): Promise<{ taskId: string; etag: string }> {
   return (await rest(stack, ada, "POST /v1/tasks", { body: { title: "there" } })).body;
-}
-
-async function newNotification(): Promise<string> {
-  const notificationId = newId();
-  const { notification } = stack.sql;
-  await notification.query("INSERT INTO inbox_state (recipient_id) VALUES ($1) ON CONFLICT DO NOTHING", [ada.userId]);
-  await notification.query(
-    `WITH state AS (UPDATE inbox_state SET unread_count = unread_count + 1, revision = revision + 1
-       WHERE recipient_id = $2 RETURNING revision)
-     INSERT INTO notification (notification_id, recipient_id, source_event_id, position, kind, title, body, create_time, trace_id)
-     SELECT $1, $2, $1, revision, 'task_shared', 'title', '', now(), '' FROM state`,
-    [notificationId, ada.userId],
-  );
-  return notificationId;
 }
 
 const newApiKey = (name: string) => ({ name, scopes: ["tasks:read"] });
@@ -96,7 +82,7 @@ const writes: Record<string, () => Promise<Write>> = {
     other: { body: { displayName: "x" } },
   }),
   MarkRead: async () => {
-    const [id, other] = [await newNotification(), await newNotification()];
+    const [id, other] = [await newNotification(stack, ada), await newNotification(stack, ada)];
     const call = (notificationId: string) => `POST /v1/notifications/${notificationId}:markRead`;
     return { call: call(id), body: {}, other: { call: call(other) } };
   },
