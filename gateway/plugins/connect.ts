@@ -27,6 +27,7 @@ import { connectErrorOf } from "./connect-error.ts";
 import { serveConnectGet } from "./connect-get.ts";
 import { isGone } from "./gone-signal.ts";
 import { sendProblem } from "./problems.ts";
+import { answerStray } from "./stray.ts";
 
 const drainMs = 5000;
 /** What is measured of a call that nobody waits for; as by REST. */
@@ -111,17 +112,14 @@ async function prepare(
     return true;
   }
   if (request.method !== "POST") {
-    await context.limits.countStray(request.edge);
-    const refusal = methodNotAllowed(mayGet ? ["POST", "GET", "HEAD"] : ["POST"]);
-    if (request.method === "OPTIONS") reply.code(204).headers(refusal.headers).send();
-    else sendProblem(request, reply, refusal);
+    await answerStray(context, { request, reply }, methodNotAllowed(mayGet ? ["POST", "GET", "HEAD"] : ["POST"]));
     return true;
   }
   if (method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming") return false;
   const type = callTypeOf(method, request.headers["content-type"]);
   if (type === undefined) {
-    await context.limits.countStray(request.edge);
-    sendProblem(request, reply, unsupportedMedia("the content type is none that this RPC is called with"));
+    const fault = unsupportedMedia("the content type is none that this RPC is called with");
+    await answerStray(context, { request, reply }, fault);
     return true;
   }
   await readCallBody(context, request, { method, type });

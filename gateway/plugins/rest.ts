@@ -19,6 +19,7 @@ import type { Binding } from "../transcoding/binding.ts";
 import type { Transcoder } from "../transcoding/transcoder.ts";
 import { goneSignal } from "./gone-signal.ts";
 import { sendProblem } from "./problems.ts";
+import { answerStray } from "./stray.ts";
 
 type Route = Extract<ReturnType<Transcoder["route"]>, { kind: "found" }>;
 
@@ -50,12 +51,8 @@ async function serve(
     await observed(request, reply, template.text, () => answer(context, { request, reply, route, query, closing }));
     return reply;
   }
-  const error = route.kind === "unknown" ? unknownPath() : methodNotAllowed(withHead(route.allow));
-  if (route.kind !== "unknown" && request.method === "OPTIONS") return reply.code(204).headers(error.headers).send();
-  await observed(request, reply, "*", async () => {
-    await context.limits.countStray(request.edge);
-    sendProblem(request, reply, error);
-  });
+  const fault = route.kind === "unknown" ? unknownPath() : methodNotAllowed(withHead(route.allow));
+  await observed(request, reply, "*", () => answerStray(context, { request, reply }, fault));
   return reply;
 }
 

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { permissionDenied } from "#kit/errors.ts";
 import { upgradeRequired, wrongHandshake } from "../errors/edge-error.ts";
@@ -11,7 +11,7 @@ const version = "13";
 const key = /^[+/0-9A-Za-z]{22}==$/;
 
 interface Upgrade {
-  socket: Duplex;
+  socket: Socket;
   head: Buffer;
 }
 
@@ -28,14 +28,15 @@ export function shouldUpgrade({ headers, method }: IncomingMessage): boolean {
  * that everything which stands before a call stands before a WebSocket too.
  */
 export function routeUpgrades(app: FastifyInstance): void {
-  app.server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  app.server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on("error", () => socket.destroy());
     upgrades.set(request, { socket, head });
     takeToken(request);
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
-    response.assignSocket(socket as Parameters<ServerResponse["assignSocket"]>[0]);
-    response.once("finish", () => socket.end());
+    response.assignSocket(socket);
+    // Whoever was refused cannot keep the connection half open.
+    response.once("finish", () => socket.destroySoon());
     app.routing(request, response);
   });
 }
@@ -54,7 +55,7 @@ export function isUpgrade(request: IncomingMessage): boolean {
 export function takeOver(request: IncomingMessage, response: ServerResponse): Upgrade {
   const upgrade = upgrades.get(request);
   if (upgrade === undefined) throw new Error("the request is no handshake of a WebSocket");
-  response.detachSocket(upgrade.socket as Parameters<ServerResponse["detachSocket"]>[0]);
+  response.detachSocket(upgrade.socket);
   return upgrade;
 }
 

@@ -79,6 +79,8 @@ export async function* callStream(
   outgoing: Outgoing & { onHeader?: (headers: HeaderMap) => void; onTrailer?: (trailers: HeaderMap) => void },
 ): AsyncGenerator<Message> {
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  // Nobody waits for it when the call could not even be opened.
+  ended.catch(() => {});
   const events: (Buffer | CallEnd)[] = [];
   let wake = () => {};
   const push = (event: Buffer | CallEnd) => {

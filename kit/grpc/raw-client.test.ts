@@ -124,4 +124,10 @@ describe("forwarding by descriptor", () => {
     const refused = forward.forwardStream(watch, text("a"))[Symbol.asyncIterator]();
     await expect(refused.next()).rejects.toMatchObject({ code: Code.UNAUTHENTICATED });
   });
+
+  it("opens no stream for whoever has gone before it, and nothing of it is left unhandled", async () => {
+    const signal = AbortSignal.abort();
+    const stream = forward.forwardStream(watch, text("a"), { accessToken: mesh.issuer.token(), signal });
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: Code.CANCELLED });
+  });
 });
