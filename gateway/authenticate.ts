@@ -3,7 +3,7 @@ import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Access, RateClass } from "#gen/mesh/v1/options_pb.js";
 import { isApiKey } from "#kit/auth/api-key.ts";
 import type { TokenVerifier, VerifiedToken } from "#kit/auth/tokens.ts";
-import { unauthenticated } from "#kit/errors.ts";
+import { Code, type ServiceError, unauthenticated } from "#kit/errors.ts";
 import { policyOf } from "#kit/grpc/policy.ts";
 import { type ApiKeys, invalidKey } from "./api-keys.ts";
 import type { EdgeCall } from "./edge-call.ts";
@@ -53,12 +53,9 @@ async function authenticateKey(call: EdgeCall, key: string, verifiers: Verifiers
     call.accessToken = accessToken;
     return verified;
   } catch (error) {
-    // The key was revoked after its token was made.
-    apiKeys.forget(key);
-    throw isRefusal(error) ? invalidKey() : error;
+    const { code, reason } = error as Partial<ServiceError>;
+    // The key was revoked after its token was made. While nobody can tell, the token stays as good as it was.
+    if (code === Code.UNAUTHENTICATED) apiKeys.forget(key);
+    throw reason === ErrorReason.TOKEN_INVALID ? invalidKey() : error;
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return (error as { reason?: ErrorReason }).reason === ErrorReason.TOKEN_INVALID;
 }
