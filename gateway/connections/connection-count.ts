@@ -19,6 +19,8 @@ return 1
 `;
 
 const attempts = 3;
+/** So many ends are kept for a Redis that is away: more than Envoy has connections. */
+const maxUnheard = 10_000;
 
 /** A connection of a client to one of our Envoys. */
 export interface Connection {
@@ -42,6 +44,8 @@ export interface ConnectionCountOptions {
  */
 export class ConnectionCount {
   readonly #options: ConnectionCountOptions;
+  /** Connections whose end Redis has not heard of, for it was away: they would count for half an hour otherwise. */
+  #unheard: Connection[] = [];
 
   constructor(options: ConnectionCountOptions) {
     this.#options = options;
@@ -61,6 +65,8 @@ export class ConnectionCount {
     const { redis, limit, longestMs } = this.#options;
     if (redis === undefined || !Number.isFinite(limit)) return true;
     try {
+      // Before the question, on the same connection: what has ended does not count.
+      if (redis.status === "ready") for (const ended of this.#unheard.splice(0)) void this.closed(ended);
       return (await redis.eval(openScript, 1, keyOf(client), id, limit, longestMs)) === 1;
     } catch (error) {
       log.debug({ error }, "cannot count a connection");
@@ -68,10 +74,13 @@ export class ConnectionCount {
     }
   }
 
-  async closed({ client, id }: Connection): Promise<void> {
+  async closed(connection: Connection): Promise<void> {
     const { redis, limit } = this.#options;
     if (redis === undefined || !Number.isFinite(limit)) return;
-    await redis.zrem(keyOf(client), id).catch(() => {});
+    const { client, id } = connection;
+    await redis.zrem(keyOf(client), id).catch(() => {
+      if (this.#unheard.length < maxUnheard) this.#unheard.push(connection);
+    });
   }
 }
 

@@ -104,7 +104,7 @@ export class Limiter {
     this.#isShared = false;
     this.#refusals.clear();
     const gateways = this.#shared.gateways.latest;
-    this.#local.reset(gateways);
+    this.#local.divide(gateways);
     log.warn({ code: codeOf(error), gateways }, "limits are counted in this process while redis is away");
     void this.#turnBack(this.#shared.redis);
   }

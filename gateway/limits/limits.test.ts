@@ -161,8 +161,16 @@ describe("buckets of this process", () => {
     expect(await take(blocking)).toMatchObject({ allowed: true });
   });
 
+  test("are not filled by another count of gateways, so that a Redis that comes and goes gives nothing away", async () => {
+    const flapping: Limit = { ...limit, name: "flapping" };
+    buckets.divide(1);
+    expect(await take(flapping, 50)).toMatchObject({ allowed: true });
+    buckets.divide(1);
+    expect(await take(flapping)).toMatchObject({ allowed: false });
+  });
+
   test("of four gateways each has a quarter", async () => {
-    buckets.reset(4);
+    buckets.divide(4);
     const shared: Limit = { ...limit, name: "shared" };
     expect(await take(shared, 12)).toMatchObject({ allowed: true, remaining: 0 });
     expect(await take(shared)).toMatchObject({ allowed: false });

@@ -23,10 +23,9 @@ export class LocalBuckets implements Buckets {
     this.#now = now;
   }
 
-  /** Begins anew, with full buckets; of that many gateways each has its share. */
-  reset(gateways: number): void {
+  /** From now on each of that many gateways has its share. What was taken before stays taken. */
+  divide(gateways: number): void {
     this.#gateways = Math.max(1, gateways);
-    this.#buckets.clear();
   }
 
   async take(claims: readonly Claim[], cost: number): Promise<Verdict[]> {
