@@ -3,6 +3,7 @@ import fastify from "fastify";
 import { describe, expect, it } from "vitest";
 import { isExposed, meshServices } from "../services.ts";
 import { openApiPlugin } from "./plugin.ts";
+import { plainScript } from "./scalar/script.ts";
 
 const methods = Object.values(meshServices).flatMap((service) => service.methods.filter(isExposed));
 const app = fastify();
@@ -68,5 +69,14 @@ describe("the page", () => {
     const { headers, payload } = await app.inject({ url: "/docs/scalar.js", headers: given });
     expect(headers).not.toHaveProperty("content-encoding");
     expect(payload).toContain("createApiReference");
+  });
+
+  it("says what else its script depends on, and unpacks it once", async () => {
+    const behindCors = fastify();
+    behindCors.addHook("onRequest", async (_request, reply) => void reply.header("vary", "origin"));
+    behindCors.register(openApiPlugin, { context: { methods, version: "1.2.3" } });
+    const { headers } = await behindCors.inject("/docs/scalar.js");
+    expect(headers.vary).toBe("origin, accept-encoding");
+    expect(await plainScript()).toBe(await plainScript());
   });
 });

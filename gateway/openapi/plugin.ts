@@ -1,12 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { addVary } from "../compression/vary.ts";
 import type { GatewayContext } from "../context.ts";
 import { isUnchanged } from "../etag.ts";
 import { openApiDocument } from "./document.ts";
 import { docsPage, pagePolicy } from "./scalar/page.ts";
-import { scalarScript } from "./scalar/script.ts";
+import { packedScript, plainScript } from "./scalar/script.ts";
 
 interface Resource {
   body: Buffer;
@@ -38,17 +37,16 @@ export async function openApiPlugin(
   app.get("/docs/scalar.js", sendScript);
 }
 
-/** It comes compressed out of its package's own process, and is unpacked for the few who do not take that. */
+/** It comes compressed out of its package's own process, and is plain for the few who do not take that. */
 async function sendScript({ headers }: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
-  const script = await scalarScript();
   const takesGzip = gzipAccepted.test(String(headers["accept-encoding"] ?? ""));
   reply.headers({
     "content-type": "application/javascript; charset=utf-8",
     "cache-control": `public, max-age=${scriptSeconds}`,
-    vary: "accept-encoding",
   });
+  addVary(reply, "accept-encoding");
   if (takesGzip) reply.header("content-encoding", "gzip");
-  return takesGzip ? script : promisify(gunzip)(script);
+  return takesGzip ? packedScript() : plainScript();
 }
 
 function resource(text: string, headers: Record<string, string>): Resource {
