@@ -1,5 +1,5 @@
 import { Code, createClient, type HandlerContext } from "@connectrpc/connect";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { authenticating } from "./authenticate.ts";
 import { Session } from "./session.ts";
 import { withLastingStreams } from "./stream.ts";
@@ -89,6 +89,20 @@ it("outlives a connection that is cut, and one that has died without a word", as
   expect(texts).toEqual(["line 1", "line 2", "line 3"]);
   expect(cursors).toEqual(["", "1", "2"]);
   expect(reasons.at(-1)).toBe("the stream has gone silent");
+});
+
+it("does not storm a mesh that says to come back at once, and has nothing to say", async () => {
+  const random = vi.spyOn(Math, "random").mockReturnValue(0.99);
+  const times: number[] = [];
+  const { watch } = await start(async function* (cursor) {
+    times.push(performance.now());
+    if (times.length < 4) throw failure(Code.Unavailable, "UNAVAILABLE", 0);
+    yield next(cursor);
+  });
+  expect(await take(watch(), 1)).toEqual(["line 1"]);
+  random.mockRestore();
+  const [, second = 0, third = 0, fourth = 0] = times;
+  expect([third - second > 150, fourth - third > 300]).toEqual([true, true]);
 });
 
 it("waits for a reader who takes long over a message", async () => {

@@ -45,7 +45,7 @@ export async function* watch<Request extends { cursor?: string }, Message extend
       const error = alarm.isOver ? silent() : ConnectError.from(thrown);
       if (signal.aborted || !isPassing(error)) throw error;
       options.onInterruption?.(error);
-      await pause(askedWaitMs(error) ?? fullJitter(failures), signal);
+      await pause(waitAfter(failures, error), signal);
     }
   }
 }
@@ -62,6 +62,13 @@ async function* unlessSilent<Message>(messages: AsyncIterable<Message>, alarm: A
   } finally {
     alarm.clear();
   }
+}
+
+/** As long as the mesh asks, but "at once" only once: where nothing has come since, each time is longer. */
+function waitAfter(failures: number, error: ConnectError): number {
+  const asked = askedWaitMs(error);
+  if (asked === undefined) return fullJitter(failures);
+  return failures === 0 ? asked : Math.max(asked, fullJitter(failures - 1));
 }
 
 /** Whoever was cut off together should not come back together. */
