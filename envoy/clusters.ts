@@ -166,7 +166,7 @@ const circuitBreakers: Json = {
 function http1(): Json {
   return typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", {
     explicit_http_config: { http_protocol_options: {} },
-    // Shorter than the 72 s after which fastify closes an idle connection: a request never meets a closing one.
+    // Much shorter than the hour after which the gateway closes an idle connection: a request never meets a closing one.
     common_http_protocol_options: { idle_timeout: "30s" },
   });
 }

@@ -9,7 +9,6 @@ const allowHeaders = [
   "idempotency-key",
   "last-event-id",
   "prefer",
-  "x-api-key",
   "x-session",
   "x-request-id",
   "traceparent",
