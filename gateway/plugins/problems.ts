@@ -97,7 +97,12 @@ export function problemInBand(
 function fromFastify(thrown: unknown, reply: FastifyReply): unknown {
   const { code, statusCode = 500 } = thrown as { code?: unknown; statusCode?: number };
   if (typeof code !== "string" || !code.startsWith("FST_")) return thrown;
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge(reply.routeOptions.bodyLimit ?? 0);
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    // To close with bytes unread is to reset, which may overtake the answer: the other side closes, what it still sends is dropped.
+    reply.removeHeader("connection");
+    reply.request.raw.resume();
+    return bodyTooLarge(reply.routeOptions.bodyLimit ?? 0);
+  }
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return unsupportedMedia("the body must be application/json");
   if (statusCode >= 400 && statusCode < 500) return malformedRequest("the request is malformed");
   return thrown;
