@@ -38,6 +38,7 @@ async function startEnvoy(
     gatewayHttp: members.gateway,
     gatewayGrpc: members.gatewayGrpc ?? nobody,
     services: { auth: members.services, user: nobody, task: members.services, notification: nobody },
+    rateLimitScale: Number(process.env.RATE_LIMIT_SCALE ?? 1),
   });
   const part = await envoy.start({ configFile, adminPort, logFile: join(folder, `${name}.log`) }, progress);
   return { ...part, address: `http://${host}:${edgePort}` };
