@@ -85,7 +85,9 @@ export class Lane implements Meanings {
   }
 
   #names(fresh: Map<string, string>): Names {
-    const symbol = (value: string) => {
+    const symbol = (said: string) => {
+      // An address is the same in any case of its letters: one that a broken byte has only made larger is still found.
+      const value = said.includes("@") ? said.toLowerCase() : said;
       const known = this.#symbols.get(value) ?? fresh.get(value);
       if (known) return known;
       const name = `#${this.#symbols.size + fresh.size}`;
