@@ -3,9 +3,9 @@ import { invalidArgument } from "#kit/errors.ts";
 import type { Answer, HeaderMap } from "#kit/grpc/outgoing-call.ts";
 import type { Forwarder, ForwardOptions } from "#kit/grpc/raw-client.ts";
 import { deadlineExceeded } from "#kit/grpc/server-call.ts";
+import { mustBeValid } from "#kit/grpc/validation.ts";
 import { attributes } from "#observability/names.ts";
 import { activeSpan, setAttributes } from "#observability/tracing.ts";
-import { checkRequest } from "./check-request.ts";
 import type { EdgeCall } from "./edge-call.ts";
 import { conditionHeaders } from "./etag.ts";
 
@@ -28,7 +28,7 @@ export async function forwardUnary(
   { message, onFailure, ...waiting }: Waiting & { message: Message; onFailure?: ForwardOptions["onFailure"] },
 ): Promise<Answer> {
   const send = async () => {
-    checkRequest(method, message);
+    mustBeValid(method.input, message);
     return forwarder.forwardUnary(method, message, { ...optionsOf(call, method, waiting), onFailure });
   };
   return call.sessionCookies ? call.sessionCookies.around(call, method, message, send) : send();
@@ -41,7 +41,7 @@ export function forwardStream(
   method: DescMethod,
   { message, onHeader, onTrailer, ...waiting }: Waiting & { message: Message } & StreamEvents,
 ): AsyncIterable<Message> {
-  checkRequest(method, message);
+  mustBeValid(method.input, message);
   return forwarder.forwardStream(method, message, { ...optionsOf(call, method, waiting), onHeader, onTrailer });
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Code } from "#kit/errors.ts";
-import { framed, onlyMessage } from "./frame.ts";
+import { frameOf } from "#kit/grpc/message-frames.ts";
+import { onlyMessage } from "./frame.ts";
 
 const limit = 10;
 const frame = (flags: number, length: number, ...bytes: number[]) => {
@@ -13,7 +14,7 @@ test("the one message is read", () => {
   expect(onlyMessage(frame(0, 2, 7, 8), limit)).toEqual({ bytes: Buffer.from([7, 8]), isCompressed: false });
   expect(onlyMessage(frame(1, 1, 7), limit)).toEqual({ bytes: Buffer.from([7]), isCompressed: true });
   expect(onlyMessage(frame(0, 0), limit).bytes).toHaveLength(0);
-  expect(onlyMessage(Buffer.from(framed(Buffer.from([1, 2, 3]))), limit).bytes).toEqual(Buffer.from([1, 2, 3]));
+  expect(onlyMessage(Buffer.from(frameOf(Buffer.from([1, 2, 3]))), limit).bytes).toEqual(Buffer.from([1, 2, 3]));
 });
 
 test.each([

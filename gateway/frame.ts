@@ -1,9 +1,8 @@
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, ServiceError } from "#kit/errors.ts";
+import { framePrefix } from "#kit/grpc/message-frames.ts";
 import { bodyTooLarge, malformedRequest } from "./errors/edge-error.ts";
 
-/** The bytes before each message in Connect streams, gRPC and gRPC-Web: a byte of flags, and the length in four. */
-export const framePrefix = 5;
 const compressedFlag = 1;
 
 /** What is in a frame. */
@@ -28,15 +27,6 @@ export function onlyMessage(body: Buffer, limit: number): Framed {
   if (end < body.length)
     throw isFrame(body.subarray(end)) ? notOneMessage() : malformedRequest("bytes follow the frame");
   return { bytes: body.subarray(framePrefix), isCompressed };
-}
-
-/** A message in a frame, not compressed. */
-export function framed(message: Uint8Array): Uint8Array {
-  const frame = Buffer.allocUnsafe(framePrefix + message.length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, framePrefix);
-  return frame;
 }
 
 function isFrame(bytes: Buffer): boolean {

@@ -1,6 +1,6 @@
+import { clientNetwork } from "#kit/client-network.ts";
 import type { Redis } from "#kit/redis/redis.ts";
 import { logger } from "#observability/logger.ts";
-import { addressKey } from "../limits/address-key.ts";
 
 const log = logger("connections");
 
@@ -85,5 +85,5 @@ export class ConnectionCount {
 }
 
 function keyOf(client: string): string {
-  return `conn:${addressKey(client)}`;
+  return `conn:${clientNetwork(client)}`;
 }

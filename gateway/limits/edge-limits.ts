@@ -1,10 +1,10 @@
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { RateClass } from "#gen/mesh/v1/options_pb.js";
 import type { VerifiedToken } from "#kit/auth/tokens.ts";
+import { clientNetwork } from "#kit/client-network.ts";
 import { ServiceError } from "#kit/errors.ts";
 import type { MethodPolicy } from "#kit/grpc/policy.ts";
 import type { EdgeCall } from "../edge-call.ts";
-import { addressKey } from "./address-key.ts";
 import type { Verdict } from "./bucket.ts";
 import { stateField } from "./fields.ts";
 import type { Limiter } from "./limiter.ts";
@@ -46,7 +46,7 @@ export class EdgeLimits {
   async #count(call: EdgeCall, { kind, rateClass, cost, callerKey = "" }: Counted): Promise<void> {
     const { limits, policyField } = this.#ruleOf(kind, rateClass);
     if (limits.length === 0) return;
-    const address = addressKey(call.clientAddress);
+    const address = clientNetwork(call.clientAddress);
     const claims = limits.map((limit) => ({ limit, key: limit.per === "address" ? address : callerKey }));
     const verdicts = await this.#limiter.take(claims, cost);
     call.answerHeader("ratelimit-policy", policyField);

@@ -4,7 +4,6 @@ import { ConfigError } from "#kit/env.ts";
 import { policyOf } from "#kit/grpc/policy.ts";
 import { readConfig } from "../config.ts";
 import { meshServices } from "../services.ts";
-import { addressKey } from "./address-key.ts";
 import { policyField, stateField } from "./fields.ts";
 import { LocalBuckets } from "./local-buckets.ts";
 import { type Limit, presets } from "./presets.ts";
@@ -117,23 +116,6 @@ describe("what the environment changes", () => {
   test("an override never touches the table itself", () => {
     adjust(presets.standard, ["general=1/1"], 1);
     expect(presets.standard[0].points).toBe(50);
-  });
-});
-
-describe("whose bucket an address has", () => {
-  test.each([
-    ["203.0.113.9", "203.0.113.9"],
-    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
-    ["2001:0DB8:0001:0002::1", "2001:db8:1:2::/64"],
-    ["2001:db8::1", "2001:db8:0:0::/64"],
-    ["2001:db8::", "2001:db8:0:0::/64"],
-    ["::1", "0:0:0:0::/64"],
-    ["fe80::1%eth0", "fe80:0:0:0::/64"],
-    ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
-    ["1::5:6:7:8", "1:0:0:0::/64"],
-    ["1:2:3::6:7:8", "1:2:3:0::/64"],
-  ])("%s → %s", (address, key) => {
-    expect(addressKey(address)).toBe(key);
   });
 });
 

@@ -1,12 +1,13 @@
 import { type DescMethod, fromBinary, type JsonValue, type Message, type Registry } from "@bufbuild/protobuf";
 import type { FastifyRequest } from "fastify";
+import { frameOf, framePrefix } from "#kit/grpc/message-frames.ts";
 import { admit } from "../admit.ts";
 import { type CallType, checkVersion, codingOfCall } from "../call-type.ts";
 import type { Coding } from "../compression/codings.ts";
 import type { GatewayContext } from "../context.ts";
 import { clientTimeoutMs } from "../deadline.ts";
 import { asEdgeError, bodyTooLarge, HttpError, malformedRequest } from "../errors/edge-error.ts";
-import { framed, framePrefix, onlyMessage } from "../frame.ts";
+import { onlyMessage } from "../frame.ts";
 import { decodeJson } from "../transcoding/decode-json.ts";
 import { parseJsonBody } from "../transcoding/json-body.ts";
 
@@ -35,7 +36,7 @@ export async function readCallBody(
     const body = await readAll(request, context.bodyLimit, extra);
     const bytes = await unpacked(body, { type, coding, limit: context.bodyLimit });
     const json = checkMessage(method, bytes, { isJson: type.isJson, registry: context.registry });
-    request.body = type.isFramed ? once(framed(bytes)) : (json ?? bytes);
+    request.body = type.isFramed ? once(frameOf(bytes)) : (json ?? bytes);
   } catch (error) {
     edge.fault = asEdgeError(error);
     // connect-es keeps such headers for itself.

@@ -1,14 +1,15 @@
 /** Answers that are larger end with RESOURCE_EXHAUSTED: a list of a thousand tasks fits well. */
 export const maxReceiveBytes = 8 * 1024 * 1024;
 
-const prefixLength = 5;
+/** The bytes before each message of gRPC, gRPC-Web and Connect streams: a byte of flags, and the length in four. */
+export const framePrefix = 5;
 
-/** A message with the prefix of gRPC over HTTP/2: a byte that says that it is not compressed, and its length. */
+/** A message in a frame, not compressed. */
 export function frameOf(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(prefixLength + message.length);
+  const frame = Buffer.allocUnsafe(framePrefix + message.length);
   frame[0] = 0;
   frame.writeUInt32BE(message.length, 1);
-  frame.set(message, prefixLength);
+  frame.set(message, framePrefix);
   return frame;
 }
 
@@ -19,7 +20,7 @@ export class MessageReader {
   #pieces: Buffer[] = [];
   #length = 0;
   /** How many bytes are wanted before there is anything to do. */
-  #wanted = prefixLength;
+  #wanted = framePrefix;
 
   /** Whether a message has come only in part. */
   get isWithin(): boolean {
@@ -36,15 +37,15 @@ export class MessageReader {
       this.#pieces = [];
       this.#length = 0;
     }
-    while (bytes.length >= prefixLength) {
+    while (bytes.length >= framePrefix) {
       if (bytes[0] !== 0) return "compressed";
       const size = bytes.readUInt32BE(1);
       if (size > maxReceiveBytes) return "too large";
-      this.#wanted = prefixLength + size;
+      this.#wanted = framePrefix + size;
       if (bytes.length < this.#wanted) break;
-      onMessage(bytes.subarray(prefixLength, this.#wanted));
+      onMessage(bytes.subarray(framePrefix, this.#wanted));
       bytes = bytes.subarray(this.#wanted);
-      this.#wanted = prefixLength;
+      this.#wanted = framePrefix;
     }
     if (bytes.length > 0) this.#keep(bytes);
     return undefined;

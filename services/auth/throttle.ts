@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { clientNetwork } from "#kit/client-network.ts";
 import type { Database, EntityManager } from "#kit/db/database.ts";
 import { ServiceError } from "#kit/errors.ts";
 import type { CallContext } from "#kit/grpc/service.ts";
 import { addFailure, forgiveFailures, readFailures } from "./db/login-failure.repository.ts";
-import { clientNetwork } from "./domain/client-network.ts";
 import { waitBeforeTry } from "./domain/login-throttle.ts";
 
 /** What is counted: tries to sign in, or accounts made. They are told apart, lest one be a way around the other. */
