@@ -1,8 +1,9 @@
 import type { Server } from "node:net";
 import { databases, type PartName, type ProcessName, processes, processNames, type UnitName } from "../topology.ts";
 import { UserError } from "../user-error.ts";
+import { answer } from "./actions.ts";
 import { edgeCertificate } from "./certificate.ts";
-import { type ControlRequest, serveControl } from "./control.ts";
+import { serveControl } from "./control.ts";
 import { ensureDatabases } from "./db/databases.ts";
 import { Edge } from "./edge.ts";
 import type { Home } from "./home.ts";
@@ -15,7 +16,7 @@ import { describePart, type Programs } from "./part-specs.ts";
 import type { Program } from "./parts/program.ts";
 import { specOf } from "./process-specs.ts";
 import { startTimeOf } from "./process-table.ts";
-import { checkScale, scaleTo } from "./scaling.ts";
+import type { RunningMesh } from "./running-mesh.ts";
 import { ownParts, type Settings } from "./settings.ts";
 import { readState, writeState } from "./state.ts";
 import { addressesOf, type MeshStatus, measure, memoryOf, stateOf, titleOf } from "./status.ts";
@@ -31,11 +32,11 @@ export interface MeshOptions {
 }
 
 /** One running mesh: its parts, its processes, its control socket, and its state on disk. */
-export class Mesh {
+export class Mesh implements RunningMesh {
   readonly #options: MeshOptions;
-  readonly #supervisor = new Supervisor(meshOrder);
+  readonly supervisor = new Supervisor(meshOrder);
+  readonly edge: Edge;
   readonly #ports: MeshPorts;
-  readonly #edge: Edge;
   readonly #tracing = new Tracing();
   readonly #startedAt = new Date();
   readonly #closed = Promise.withResolvers<void>();
@@ -45,13 +46,13 @@ export class Mesh {
   #control: Server | undefined;
   #chores: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
-  #scaling: Promise<unknown> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
   #ready = false;
 
   constructor(options: MeshOptions) {
     this.#options = options;
     this.#ports = new MeshPorts(options.settings, readState(options.home.stateFile)?.ports ?? {});
-    this.#edge = new Edge(options.home.envoy);
+    this.edge = new Edge(options.home.envoy);
   }
 
   /** Resolves when the mesh has been stopped, by whomever. */
@@ -63,21 +64,21 @@ export class Mesh {
   async start(): Promise<boolean> {
     const { home, settings, programs, say } = this.#options;
     this.#runnerStartTime = await startTimeOf(process.pid);
-    this.#control = await serveControl(home, (request, progress) => this.#handle(request, progress));
+    this.#control = await serveControl(home, (request, progress) => answer(this, request, progress));
     this.#chores = setInterval(() => void this.#doChores(), 10_000);
     const tracing = await this.#tracing.prepare(settings);
-    const plan = await makePlan({ home, settings, programs, ports: this.#ports, edge: this.#edge, tracing });
+    const plan = await makePlan({ home, settings, programs, ports: this.#ports, edge: this.edge, tracing });
     this.#plan = plan;
     const parts = ownParts(settings).filter((name) => name !== "jaeger");
     for (const name of parts) await this.#addPart(name, plan);
     const units = processNames.filter((name) => name !== "mail" || settings.external.smtp === undefined);
     for (const name of units) {
-      for (let count = processes[name].replicas[settings.profile]; count > 0; count--) await this.#addInstance(name);
+      for (let count = processes[name].replicas[settings.profile]; count > 0; count--) await this.addInstance(name);
     }
     if (ownParts(settings).includes("jaeger") && tracing) this.#tracing.begin((found) => this.#runJaeger(found), say);
     if (settings.external.postgres) await ensureDatabases(settings.external.postgres, databases);
-    await this.#supervisor.start([...parts, ...units], (unit) => this.#between(unit));
-    await this.#settle();
+    await this.supervisor.start([...parts, ...units], (unit) => this.#between(unit));
+    await this.settle();
     this.#ready = this.#stopping === undefined;
     return this.#ready;
   }
@@ -88,8 +89,28 @@ export class Mesh {
     return this.#stopping;
   }
 
+  get home(): Home {
+    return this.#options.home;
+  }
+
+  get settings(): Settings {
+    return this.#options.settings;
+  }
+
+  get plan(): Plan {
+    return this.#plan as Plan;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  say(line: string): void {
+    this.#options.say(line);
+  }
+
   async status(): Promise<MeshStatus> {
-    const { instances } = this.#supervisor;
+    const { instances } = this.supervisor;
     await measure(instances);
     return {
       profile: this.#options.settings.profile,
@@ -106,25 +127,32 @@ export class Mesh {
   async #addPart(name: PartName, plan: Plan): Promise<Instance> {
     const ports = plan.partPorts[name];
     const instance = new Instance(await describePart(name, ports, plan.parts), ports, this.#events(name));
-    this.#supervisor.add(name, instance);
+    this.supervisor.add(name, instance);
     return instance;
   }
 
-  async #addInstance(name: ProcessName): Promise<Instance> {
+  async addInstance(name: ProcessName): Promise<Instance> {
     const { home } = this.#options;
-    const { surroundings } = this.#plan as Plan;
-    const taken = new Set(this.#supervisor.instancesOf(name).map((instance) => instance.name));
+    const { surroundings } = this.plan;
+    const taken = new Set(this.supervisor.instancesOf(name).map((instance) => instance.name));
     let index = 1;
     while (taken.has(`${name}-${index}`)) index++;
     const instanceName = name === "mail" ? name : `${name}-${index}`;
     const ports = await this.#ports.ofInstance(name, instanceName);
     const instance = new Instance(specOf(name, instanceName, ports, { home, surroundings }), ports, this.#events(name));
-    this.#supervisor.add(name, instance);
+    this.supervisor.add(name, instance);
     return instance;
   }
 
+  inTurn<T>(change: () => Promise<T>): Promise<T> {
+    if (!this.#ready) throw new UserError("Taskmesh is starting or stopping: try again when it is ready");
+    const turn = this.#changing.then(change);
+    this.#changing = turn.catch(() => {});
+    return turn;
+  }
+
   async #runJaeger(program: Program): Promise<void> {
-    const plan = this.#plan as Plan;
+    const { plan } = this;
     plan.parts.programs.jaeger = program;
     await (await this.#addPart("jaeger", plan)).start();
   }
@@ -133,46 +161,24 @@ export class Mesh {
     const row = unit in processes ? processes[unit as ProcessName] : undefined;
     return {
       changed: () => this.#save(),
-      up: async (instance) => (row === undefined ? undefined : this.#edge.add(instance, row)),
-      down: async (instance) => (row === undefined ? undefined : this.#edge.remove(instance, row)),
+      up: async (instance) => (row === undefined ? undefined : this.edge.add(instance, row)),
+      down: async (instance) => (row === undefined ? undefined : this.edge.remove(instance, row)),
       say: this.#options.say,
     };
   }
 
   async #between(unit: UnitName): Promise<void> {
-    const { adminUrl } = this.#plan as Plan;
+    const { adminUrl } = this.plan;
     if (unit === "postgres" && adminUrl !== undefined) await ensureDatabases(adminUrl, databases);
     const seconds = ((Date.now() - this.#startedAt.getTime()) / 1000).toFixed(1);
-    const count = this.#supervisor.instancesOf(unit).length;
+    const count = this.supervisor.instancesOf(unit).length;
     this.#options.say(`${titleOf(unit)} is ready (${count > 1 ? `${count} instances, ` : ""}${seconds} s)`);
   }
 
-  async #handle(request: ControlRequest, progress: (line: string) => void): Promise<unknown> {
-    switch (request.command) {
-      case "ps":
-        return this.status();
-      case "down":
-        return this.stop();
-      case "scale":
-        return this.#scale(request.service, request.count, progress);
-    }
-  }
-
-  async #scale(service: string, count: number, progress: (line: string) => void): Promise<void> {
-    const name = checkScale(service, count);
-    if (!this.#ready) throw new UserError("Taskmesh is starting or stopping: try again when it is ready");
-    const turn = this.#scaling.then(() =>
-      scaleTo({ supervisor: this.#supervisor, name, count, add: () => this.#addInstance(name), progress }),
-    );
-    this.#scaling = turn.catch(() => {});
-    await turn;
-    await this.#settle();
-  }
-
   /** What is ready is of use only once Envoy has seen so, too. */
-  async #settle(): Promise<void> {
+  async settle(): Promise<void> {
     const { settings, say } = this.#options;
-    if (await this.#edge.settle(settings.publicPorts.envoyAdmin, this.#abort.signal)) return;
+    if (await this.edge.settle(settings.publicPorts.envoyAdmin, this.#abort.signal)) return;
     say(`Envoy does not reach every instance yet: see http://127.0.0.1:${settings.publicPorts.envoyAdmin}/clusters`);
   }
 
@@ -180,7 +186,7 @@ export class Mesh {
     this.#ready = false;
     this.#abort.abort();
     await this.#tracing.stop();
-    await this.#supervisor.stop();
+    await this.supervisor.stop();
     clearInterval(this.#chores);
     this.#save();
     this.#control?.close();
@@ -190,7 +196,7 @@ export class Mesh {
   async #doChores(): Promise<void> {
     await rotateLogs(this.#options.home.logs).catch(() => {});
     await edgeCertificate(this.#options.home.keys).catch(() => {});
-    await measure(this.#supervisor.instances);
+    await measure(this.supervisor.instances);
     if (!this.#stopping) this.#save();
   }
 
@@ -200,7 +206,7 @@ export class Mesh {
       startedAt: this.#startedAt.toISOString(),
       profile: this.#options.settings.profile,
       ports: this.#ports.taken,
-      instances: this.#supervisor.instances.map(stateOf),
+      instances: this.supervisor.instances.map(stateOf),
     });
   }
 }

@@ -1,0 +1,29 @@
+import type { ProcessName } from "../topology.ts";
+import type { Edge } from "./edge.ts";
+import type { Home } from "./home.ts";
+import type { Instance } from "./instance.ts";
+import type { Plan } from "./mesh-plan.ts";
+import type { Settings } from "./settings.ts";
+import type { MeshStatus } from "./status.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What the operator's actions have of a running mesh. */
+export interface RunningMesh {
+  readonly home: Home;
+  readonly settings: Settings;
+  readonly plan: Plan;
+  readonly supervisor: Supervisor;
+  readonly edge: Edge;
+  /** Aborts when the mesh begins to stop. */
+  readonly signal: AbortSignal;
+  status(): Promise<MeshStatus>;
+  stop(): Promise<void>;
+  /** Describes one more instance of a process, which the supervisor then knows; it is not started yet. */
+  addInstance(name: ProcessName): Promise<Instance>;
+  /** Resolves once Envoy sends traffic to every instance that is ready. */
+  settle(): Promise<void>;
+  /** Runs changes of what runs one after another; throws one line while the mesh is starting or stopping. */
+  inTurn<T>(change: () => Promise<T>): Promise<T>;
+  /** A line for the operator. */
+  say(line: string): void;
+}
