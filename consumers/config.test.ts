@@ -40,7 +40,7 @@ describe("readConfig", () => {
     expect(() => readConfig(faulty)).toThrow(
       [
         "CONSUMER_GROUPS is wrong: it must be some of notification, email, between commas",
-        "SMTP_URL is missing: set it to a URL",
+        "SMTP_URL is missing: set it to a URL, smtp://… or smtps://…",
         "MAIL_FROM is wrong: it must be a mail address, such as: Taskmesh <no-reply@example.org>",
       ].join("\n"),
     );

@@ -1,4 +1,6 @@
+import { databaseConfig, databaseEnvironment } from "#kit/database-config.ts";
 import { type EnvSchema, env, type Reader, readEnv } from "#kit/env.ts";
+import { redisSchemes } from "#kit/service-config.ts";
 import { parseSender, type Sender } from "./email/sender.ts";
 import { type GroupName, groupNames, isGroupName } from "./groups.ts";
 
@@ -20,23 +22,21 @@ const sender: Reader<Sender> = {
 };
 
 export const environment = {
-  host: env.string("HOST", { default: "127.0.0.1" }),
+  host: env.host("HOST", { default: "127.0.0.1" }),
   adminPort: env.port("ADMIN_PORT", { default: 0 }),
-  instanceId: env.string("SERVICE_INSTANCE_ID", { default: "consumers-1" }),
+  instanceId: env.instanceId("consumers"),
   groups,
-  meshAddress: env.string("MESH_ADDRESS"),
+  meshAddress: env.address("MESH_ADDRESS"),
   identityKeyFile: env.file("MESH_IDENTITY_KEY_FILE"),
   identityJwksFile: env.file("MESH_IDENTITY_JWKS_FILE"),
-  databaseUrl: env.url("NOTIFICATION_DB_URL"),
-  poolMin: env.integer("DB_POOL_MIN", { default: 2, min: 0, max: 1_000 }),
-  poolMax: env.integer("DB_POOL_MAX", { default: 10, min: 1, max: 1_000 }),
-  startTimeout: env.seconds("START_TIMEOUT", { default: 30 }),
-  redisUrl: env.url("REDIS_URL"),
-  kafkaBrokers: env.list("KAFKA_BROKERS"),
+  ...databaseEnvironment("NOTIFICATION_DB_URL"),
+  redisUrl: env.url("REDIS_URL", redisSchemes),
+  kafkaBrokers: env.addresses("KAFKA_BROKERS"),
   kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
-  smtpUrl: env.url("SMTP_URL"),
+  smtpUrl: env.url("SMTP_URL", ["smtp", "smtps"]),
   mailFrom: sender,
-  publicUrl: env.url("PUBLIC_URL"),
+  publicUrl: env.url("PUBLIC_URL", ["http", "https"]),
+  faultsFile: env.string("FAULTS_FILE", { default: "" }),
 } satisfies EnvSchema;
 
 export type ConsumersConfig = ReturnType<typeof readConfig>;
@@ -52,13 +52,11 @@ export function readConfig(source?: Record<string, string | undefined>) {
       address: values.meshAddress,
       identity: { keyFile: values.identityKeyFile, jwksFile: values.identityJwksFile },
     },
-    database: {
-      url: values.databaseUrl,
-      pool: { min: values.poolMin, max: values.poolMax },
-      startTimeoutMs: values.startTimeout * 1_000,
-    },
+    database: databaseConfig(values),
     redis: { url: values.redisUrl },
     kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
     mail: { smtpUrl: values.smtpUrl, from: values.mailFrom, publicUrl: values.publicUrl },
+    /** Empty: no fault can be brought into the groups. */
+    faultsFile: values.faultsFile,
   };
 }

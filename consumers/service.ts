@@ -1,8 +1,13 @@
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { Identity } from "#kit/auth/identity.ts";
 import { openDatabase } from "#kit/db/database.ts";
-import { type Consumer, startConsumer } from "#kit/events/consumer.ts";
+import { type Consumer, type EventHandler, startConsumer } from "#kit/events/consumer.ts";
+import { withFaults } from "#kit/events/faults.ts";
+import { kafkaPart } from "#kit/events/kafka-probe.ts";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
+import type { Part } from "#kit/health/part.ts";
+import { Readiness } from "#kit/health/readiness.ts";
+import { endWhenStuck } from "#kit/health/stuck.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { startAdmin } from "#observability/admin.ts";
@@ -24,10 +29,12 @@ export async function startService(config: ConsumersConfig, lifecycle: Lifecycle
     applicationName: instanceId,
   });
   const consumers: Consumer[] = [];
-  if (listen.adminPort !== 0) {
-    const checks = { database: () => database.ping(), kafka: () => allHealthy(consumers) };
-    await startAdmin({ host: listen.host, port: listen.adminPort, lifecycle, checks });
-  }
+  const readiness = await Readiness.start(lifecycle, {
+    database: { check: () => database.ping(), required: true },
+    kafka: { ...kafkaPart({ ...config.kafka, clientId: instanceId, lifecycle }), required: true },
+    ...Object.fromEntries(config.groups.map((name) => [name, groupPart(name, consumers)])),
+  });
+  if (listen.adminPort !== 0) await startAdmin({ host: listen.host, port: listen.adminPort, lifecycle, readiness });
   const identity = await Identity.load(mesh.identity);
   const channel = lifecycle.use("mesh channel", new MeshChannel(mesh.address), (opened) => opened.close());
   const redis = openRedis({ ...config.redis, lifecycle });
@@ -35,16 +42,18 @@ export async function startService(config: ConsumersConfig, lifecycle: Lifecycle
   const mailer = lifecycle.use("mailer", new Mailer({ url: mail.smtpUrl }), (opened) => opened.close());
   const context = createContext(config, { database, redis, people, mailer });
   consumers.push(...(await Promise.all(config.groups.map((name) => startGroup(name, config, context, lifecycle)))));
+  endWhenStuck({ readiness, lifecycle, own: config.groups });
 }
 
 /** Joins the group by its name and runs its events. */
 function startGroup(
   name: GroupName,
-  { kafka, instanceId }: Pick<ConsumersConfig, "kafka" | "instanceId">,
+  { kafka, instanceId, faultsFile: file }: Pick<ConsumersConfig, "kafka" | "instanceId" | "faultsFile">,
   context: ConsumersContext,
   lifecycle: Lifecycle,
 ): Promise<Consumer> {
   const group = groups[name](context);
+  const handle: EventHandler<unknown> = (event) => group.handle(event);
   return startConsumer({
     ...kafka,
     group: name,
@@ -54,12 +63,18 @@ function startGroup(
     clientId: `${instanceId} ${name}`,
     database: context.database,
     preparation: group,
-    handle: (event) => group.handle(event),
+    handle: file === "" ? handle : withFaults(handle, { group: name, file, lifecycle }),
     lifecycle,
   });
 }
 
-function allHealthy(consumers: Consumer[]): void {
-  const silent = consumers.find(({ healthy }) => !healthy);
-  if (silent !== undefined) throw new Error(`the group ${silent.group} has lost its membership`);
+/** Membership of a group as a part of the process: away while it could not do an event. */
+function groupPart(name: GroupName, consumers: readonly Consumer[]): Part {
+  return {
+    required: true,
+    check: () => {
+      const healthy = consumers.find(({ group }) => group === name)?.healthy ?? false;
+      if (!healthy) throw new Error(`the group ${name} has lost its membership`);
+    },
+  };
 }

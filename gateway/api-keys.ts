@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { apiKeyId } from "#kit/auth/api-key.ts";
+import { countLookup } from "#kit/cache-lookups.ts";
 import { type Clock, systemClock } from "#kit/clock.ts";
 import { ServiceError, unauthenticated } from "#kit/errors.ts";
 
@@ -47,9 +48,11 @@ export class ApiKeys {
     if (apiKeyId(key) === undefined) throw invalidKey();
     const digest = hash("sha256", key, "base64");
     const refusal = this.#refused.get(digest);
-    if (refusal !== undefined) throw refusal;
     const known = this.#good.get(digest);
-    if (known !== undefined && this.#now() < known.freshUntilMs) return known.accessToken;
+    const isFresh = known !== undefined && this.#now() < known.freshUntilMs;
+    countLookup("api_key", refusal !== undefined || isFresh);
+    if (refusal !== undefined) throw refusal;
+    if (isFresh) return known.accessToken;
     try {
       const first = known === undefined ? beforeAsking : undefined;
       return (await this.#once(digest, key, first)).accessToken;

@@ -1,17 +1,18 @@
 import { type EnvSchema, env, readEnv } from "#kit/env.ts";
+import { redisSchemes } from "#kit/service-config.ts";
 import { limitsConfig, limitsEnvironment } from "./limits/config.ts";
 
 export const environment = {
-  host: env.string("HOST", { default: "127.0.0.1" }),
+  host: env.host("HOST", { default: "127.0.0.1" }),
   httpPort: env.port("GATEWAY_HTTP_PORT", { default: 0 }),
   grpcPort: env.port("GATEWAY_GRPC_PORT", { default: 0 }),
   adminPort: env.port("ADMIN_PORT", { default: 0 }),
-  instanceId: env.string("SERVICE_INSTANCE_ID", { default: "gateway-1" }),
-  meshAddress: env.string("MESH_ADDRESS"),
+  instanceId: env.instanceId("gateway"),
+  meshAddress: env.address("MESH_ADDRESS"),
   identityKeyFile: env.file("MESH_IDENTITY_KEY_FILE"),
   identityJwksFile: env.file("MESH_IDENTITY_JWKS_FILE"),
   issuer: env.string("AUTH_ISSUER", { default: "taskmesh" }),
-  redisUrl: env.optional(env.url("REDIS_URL")),
+  redisUrl: env.optional(env.url("REDIS_URL", redisSchemes)),
   trustedHops: env.integer("GATEWAY_TRUSTED_HOPS", { default: 1, min: 0, max: 10 }),
   corsOrigins: env.list("GATEWAY_CORS_ORIGINS", { default: [] }),
   refreshTokenTtl: env.integer("AUTH_REFRESH_TOKEN_TTL", { default: 2_592_000, min: 1 }),

@@ -37,6 +37,8 @@ export interface GatewayContext {
   readonly meshHealth: MeshHealthBoard;
   /** How each service finds its database. */
   readonly databaseHealth: MeshHealthBoard;
+  /** The same for Kafka. */
+  readonly kafkaHealth: MeshHealthBoard;
   /** SERVING, or UNUSED without REDIS_URL. Throws while Redis is away. */
   readonly pingRedis: () => Promise<string>;
   /** The RPCs that are served. */
@@ -84,6 +86,7 @@ export async function createContext(
   const limiter = new Limiter({ ...config.limits, redis: counts, lifecycle });
   await limiter.begin();
   const methods = services.flatMap((service) => service.methods.filter(isExposed));
+  const meshHealth = new MeshHealthBoard(mesh);
   return {
     config,
     version: manifest.version,
@@ -97,13 +100,14 @@ export async function createContext(
     transcoder: new Transcoder(
       methods.filter(({ methodKind }) => methodKind === "unary" || methodKind === "server_streaming"),
     ),
-    meshHealth: new MeshHealthBoard(mesh),
+    meshHealth,
     databaseHealth: new MeshHealthBoard(mesh, "database"),
+    kafkaHealth: new MeshHealthBoard(mesh, "kafka"),
     pingRedis: async () => (redis === undefined ? "UNUSED" : redis.ping().then(() => "SERVING")),
     methods,
     methodByPath: new Map(methods.map((method) => [`/${method.parent.typeName}/${method.name}`, method])),
     registry: createRegistry(...new Set(services.map(({ file }) => file))),
-    ownServices: ownServices(services, lifecycle),
+    ownServices: ownServices(services, { lifecycle, meshHealth }),
     bodyLimit: overrides.bodyLimit ?? bodyLimit,
     openness: overrides.openness ?? {},
   };

@@ -41,7 +41,7 @@ function report({ edge, method }: FastifyRequest, { raw }: FastifyReply, span: S
   setAttributes(span, { [attributes.httpStatus]: status, [attributes.requestId]: edge.requestId });
   if (status >= 500) markFailed(span, Object.assign(new Error(), { code: String(status) }));
   // Envoy's access log has every request; a line here for each would cost a quarter of the gateway's time.
-  const level = status >= 400 ? "info" : "debug";
+  const level = levelOf(status);
   if (!log.isLevelEnabled(level)) return;
   log[level](
     {
@@ -53,4 +53,11 @@ function report({ edge, method }: FastifyRequest, { raw }: FastifyReply, span: S
     },
     "request answered",
   );
+}
+
+/** By the outcome: what is a fault of ours, what is trouble that may pass, and what is a refusal. */
+function levelOf(status: number): "debug" | "info" | "warn" | "error" {
+  if (status < 400) return "debug";
+  if (status < 500) return "info";
+  return status === 503 || status === 504 ? "warn" : "error";
 }

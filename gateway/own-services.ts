@@ -6,9 +6,10 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from "#gen/grpc/
 import { ServerReflection } from "#gen/grpc/reflection/v1/reflection_pb.js";
 import { ReflectionIndex } from "#kit/grpc/reflection.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
-import { isExposed } from "./services.ts";
+import type { MeshHealthBoard } from "./edge-health.ts";
+import { isExposed, meshServices } from "./services.ts";
 
-const watchEveryMs = 1000;
+const watchEveryMs = 250;
 
 /** A service that the edge answers itself. */
 export interface OwnService {
@@ -16,28 +17,46 @@ export interface OwnService {
   impl: Partial<ServiceImpl<DescService>>;
 }
 
+/** What the edge knows of itself and of what is behind it. */
+export interface EdgeState {
+  lifecycle: Pick<Lifecycle, "ready">;
+  meshHealth: Pick<MeshHealthBoard, "read">;
+}
+
 /** grpc.health.v1 of the edge, and grpc.reflection.v1 of what may be called from outside. */
-export function ownServices(services: readonly DescService[], lifecycle: Lifecycle): OwnService[] {
+export function ownServices(services: readonly DescService[], state: EdgeState): OwnService[] {
   const names = new Set(["", ...services.map(({ typeName }) => typeName)]);
-  return [own(Health, healthOf(names, lifecycle)), own(ServerReflection, reflectionOf(services))];
+  return [own(Health, healthOf(names, state)), own(ServerReflection, reflectionOf(services))];
 }
 
 function own<S extends DescService>(desc: S, impl: ServiceImpl<S>): OwnService {
   return { desc, impl: impl as OwnService["impl"] };
 }
 
-function healthOf(names: ReadonlySet<string>, lifecycle: Lifecycle): ServiceImpl<typeof Health> {
-  const status = () => (lifecycle.ready ? Serving.SERVING : Serving.NOT_SERVING);
+const meshNames = new Map(Object.entries(meshServices).map(([name, { typeName }]) => [typeName, name]));
+
+/** The edge ("") serves while the gateway takes calls; a service, while calls to it have somewhere to go, too. */
+function healthOf(names: ReadonlySet<string>, { lifecycle, meshHealth }: EdgeState): ServiceImpl<typeof Health> {
+  const status = async (typeName: string) => {
+    if (!lifecycle.ready) return Serving.NOT_SERVING;
+    const name = meshNames.get(typeName);
+    if (name === undefined) return Serving.SERVING;
+    const { parts } = await meshHealth.read();
+    return parts[name]?.status === "SERVING" ? Serving.SERVING : Serving.NOT_SERVING;
+  };
   return {
-    check: ({ service }) => {
+    check: async ({ service }) => {
       if (!names.has(service)) throw new ConnectError("this server does not have the service", Code.NotFound);
-      return { status: status() };
+      return { status: await status(service) };
     },
-    list: () => ({ statuses: Object.fromEntries([...names].map((name) => [name, { status: status() }])) }),
+    list: async () => {
+      const statuses = await Promise.all([...names].map(async (name) => [name, { status: await status(name) }]));
+      return { statuses: Object.fromEntries(statuses) };
+    },
     async *watch({ service }, { signal }) {
       let last: Serving | undefined;
       while (!signal.aborted) {
-        const current = names.has(service) ? status() : Serving.SERVICE_UNKNOWN;
+        const current = names.has(service) ? await status(service) : Serving.SERVICE_UNKNOWN;
         if (current !== last) yield { status: current };
         last = current;
         await sleep(watchEveryMs, undefined, { signal }).catch(() => {});

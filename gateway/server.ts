@@ -1,9 +1,9 @@
-import type { IncomingHttpHeaders, Server } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { createServer, type ServerOptions } from "node:http2";
-import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Server as NetServer, Socket } from "node:net";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { listenFault } from "#kit/listen-fault.ts";
 import { startAdmin } from "#observability/admin.ts";
 import type { GatewayConfig } from "./config.ts";
 import { connectionsPlugin } from "./connections/plugin.ts";
@@ -19,10 +19,10 @@ import { indexPlugin } from "./plugins/index-page.ts";
 import { addProblems, answerBrokenHttp, answerEarlyFault } from "./plugins/problems.ts";
 import { addRequestContext } from "./plugins/request-context.ts";
 import { restPlugin } from "./plugins/rest.ts";
+import { addTakeOut } from "./plugins/take-out.ts";
 import { SessionCookies } from "./session-cookie/session-cookie.ts";
 import { routeUpgrades, shouldUpgrade } from "./streams/handshake.ts";
 
-const noticeMs = 1000;
 const sweepMs = 100;
 
 /** One connection carries the calls of many clients: what is bounded for each connection here counts them together. */
@@ -39,8 +39,8 @@ export interface Gateway {
   http: FastifyInstance;
   /** HTTP/2 without TLS: gRPC and gRPC-Web. */
   grpc: FastifyInstance;
-  /** Open connections of the former. */
-  connections: ReadonlySet<Socket>;
+  /** Open connections of each. */
+  connections: Record<"http" | "grpc", ReadonlySet<Socket>>;
 }
 
 /** Builds both faces of the gateway, which serve the same; neither listens yet. */
@@ -66,10 +66,11 @@ export function buildGateway(context: GatewayContext): Gateway {
   for (const app of [http, grpc as unknown as FastifyInstance]) addParts(app, context);
   grpc.register(connectionsPlugin as never, { count: context.connections });
   routeUpgrades(http);
-  return { http, grpc: grpc as unknown as FastifyInstance, connections: connectionsOf(http.server) };
+  const connections = { http: connectionsOf(http.server), grpc: connectionsOf(grpc.server) };
+  return { http, grpc: grpc as unknown as FastifyInstance, connections };
 }
 
-function connectionsOf(server: Server): ReadonlySet<Socket> {
+function connectionsOf(server: NetServer): ReadonlySet<Socket> {
   const connections = new Set<Socket>();
   server.on("connection", (socket) => {
     connections.add(socket);
@@ -82,6 +83,7 @@ function addParts(app: FastifyInstance, context: GatewayContext): void {
   const { config } = context;
   const { trustedHops, cors, refreshTokenTtl } = config;
   const sessionCookies = new SessionCookies({ trustedHops, origins: cors.origins, lifetime: refreshTokenTtl });
+  addTakeOut(app, context.lifecycle);
   addRequestContext(app, { trustedHops, sessionCookies });
   addCors(app, config.cors.origins);
   addProblems(app);
@@ -99,7 +101,7 @@ export async function closeGateway({ http, grpc, connections }: Gateway): Promis
   // fastify closes what is idle when it is told to. Others become idle later, and those never used are not idle to Node.
   const sweep = setInterval(() => {
     http.server.closeIdleConnections();
-    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of connections.http) if (socket.bytesRead === 0) socket.destroy();
   }, sweepMs);
   try {
     await Promise.all([http.close(), grpc.close()]);
@@ -117,21 +119,29 @@ export async function startGateway(
   const gateway = buildGateway(context);
   const { host, httpPort, grpcPort, adminPort } = config.listen;
   const ports = {
-    httpPort: await listen(gateway.http, host, httpPort),
-    grpcPort: await listen(gateway.grpc, host, grpcPort),
+    httpPort: await listen(gateway.http, { host, port: httpPort, variable: "GATEWAY_HTTP_PORT" }),
+    grpcPort: await listen(gateway.grpc, { host, port: grpcPort, variable: "GATEWAY_GRPC_PORT" }),
   };
-  lifecycle.use("gateway", gateway, ({ http }) => http.server.closeAllConnections());
+  lifecycle.use("gateway", gateway.connections, ({ http, grpc }) => {
+    for (const socket of [...http, ...grpc]) socket.destroy();
+  });
   lifecycle.onDrain("gateway", async () => {
+    const { http, grpc } = gateway.connections;
     // Envoy learns from /health/ready that no new calls are wanted; until it has, they are still served.
-    await sleep(noticeMs);
+    await lifecycle.untilHeard(() => http.size + grpc.size === 0);
     await closeGateway(gateway);
   });
   if (adminPort !== 0) await startAdmin({ host, port: adminPort, lifecycle });
   return ports;
 }
 
-async function listen(app: FastifyInstance, host: string, port: number): Promise<number> {
-  await app.listen({ host, port });
+async function listen(
+  app: FastifyInstance,
+  { host, port, variable }: { host: string; port: number; variable: string },
+): Promise<number> {
+  await app.listen({ host, port }).catch((error) => {
+    throw listenFault(error, port, variable);
+  });
   const address = app.server.address();
   return typeof address === "object" && address ? address.port : port;
 }

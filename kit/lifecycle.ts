@@ -1,6 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { logger } from "#observability/logger.ts";
 import { shutdownTelemetry } from "#observability/telemetry.ts";
-import { ConfigError } from "./env.ts";
+import { ConfigError, type EnvSchema, env, readEnv, unneededSettings } from "./env.ts";
+
+/** How a process stops; the same for every process. */
+export const environment = {
+  notice: env.seconds("SHUTDOWN_NOTICE", { default: 1, max: 60 }),
+  drain: env.seconds("SHUTDOWN_DRAIN", { default: 10, min: 0.1, max: 60 }),
+} satisfies EnvSchema;
 
 type Close = () => Promise<void> | void;
 
@@ -10,26 +17,43 @@ interface Owned {
 }
 
 export interface LifecycleOptions {
-  /** How long draining may take, and then how long each resource may take to close, in milliseconds. */
+  /** How long load balancers have to hear that the process stops before it takes no more calls, in milliseconds; none unless given. */
+  noticeMs?: number;
+  /** How long calls under way have to end after that, in milliseconds. */
+  drainMs?: number;
+  /** How long closing everything may take at the end, in milliseconds. */
   graceMs?: number;
+  /** Ends the process after a fault of its own that nothing else repairs. */
+  onFailure?: (error: unknown) => void;
   /** Told about everything that did not close in time or failed to. */
   onFault?: (name: string, error: unknown) => void;
 }
 
-/** Owns what a process opens: drains first, then closes in reverse order of opening, each within the grace time. */
+const noticeStepMs = 20;
+/** What a drain may take beyond its own limits: to answer those that it gives up. */
+const answerMs = 2_000;
+
+/** Owns what a process opens: drains first, then closes in reverse order of opening, all of it within the grace time. */
 export class Lifecycle {
   readonly #owned: Owned[] = [];
   readonly #drains: Owned[] = [];
   readonly #abort = new AbortController();
   readonly #graceMs: number;
   readonly #onFault: (name: string, error: unknown) => void;
+  /** Reports a fault that only a new process repairs: this one stops, with exit code 1. */
+  readonly fail: (error: unknown) => void;
   #stopping: Promise<void> | undefined;
   /** Whether the process takes work. Set once it has started; false again from the moment it stops. */
   ready = false;
+  noticeMs: number;
+  drainMs: number;
 
   constructor(options: LifecycleOptions = {}) {
-    this.#graceMs = options.graceMs ?? 10_000;
+    this.noticeMs = options.noticeMs ?? 0;
+    this.drainMs = options.drainMs ?? 10_000;
+    this.#graceMs = options.graceMs ?? 5_000;
     this.#onFault = options.onFault ?? (() => {});
+    this.fail = options.onFailure ?? (() => {});
   }
 
   /** Aborts when draining is over and closing begins. */
@@ -52,6 +76,15 @@ export class Lifecycle {
     this.#drains.push({ name, close: drain });
   }
 
+  /**
+   * For a drain, once health says that the process stops: waits until load balancers have heard it and send no more. That
+   * is after the notice time, or as soon as nobody is connected.
+   */
+  async untilHeard(isAlone: () => boolean): Promise<void> {
+    const end = performance.now() + this.noticeMs;
+    while (performance.now() < end && !isAlone()) await sleep(noticeStepMs);
+  }
+
   /** Stops once, however often it is called. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -60,14 +93,16 @@ export class Lifecycle {
 
   async #stop(): Promise<void> {
     this.ready = false;
-    await Promise.all(this.#drains.map((drain) => this.#close(drain)));
+    const drainLimit = this.noticeMs + this.drainMs + answerMs;
+    await Promise.all(this.#drains.map((drain) => this.#close(drain, drainLimit)));
     this.#abort.abort();
-    for (const owned of this.#owned.reverse()) await this.#close(owned);
+    const end = performance.now() + this.#graceMs;
+    for (const owned of this.#owned.reverse()) await this.#close(owned, Math.max(0, end - performance.now()));
   }
 
-  async #close({ name, close }: Owned): Promise<void> {
+  async #close({ name, close }: Owned, limitMs: number): Promise<void> {
     const grace = Promise.withResolvers<never>();
-    const timer = setTimeout(() => grace.reject(new Error(`did not close within ${this.#graceMs} ms`)), this.#graceMs);
+    const timer = setTimeout(() => grace.reject(new Error(`did not close within ${Math.round(limitMs)} ms`)), limitMs);
     try {
       await Promise.race([Promise.try(close), grace.promise]);
     } catch (error) {
@@ -84,23 +119,31 @@ export class Lifecycle {
  */
 export async function runMain(serviceName: string, start: (lifecycle: Lifecycle) => Promise<void>): Promise<void> {
   const log = logger(serviceName);
-  const lifecycle = new Lifecycle({ onFault: (name, error) => log.error({ error, resource: name }, "close failed") });
+  const lifecycle = new Lifecycle({
+    onFault: (name, error) => log.error({ error, resource: name }, "close failed"),
+    onFailure: (error) => fail(error),
+  });
   const end = async (exitCode: number): Promise<void> => {
     await lifecycle.stop();
     await shutdownTelemetry();
-    process.exitCode = exitCode;
+    process.exitCode = Math.max(Number(process.exitCode ?? 0), exitCode);
     // Whatever still holds the process now was opened by nobody that closes it.
-    setTimeout(() => process.exit(exitCode), 2_000).unref();
+    setTimeout(() => process.exit(), 1_000).unref();
   };
   const fail = (error: unknown): void => {
-    log.fatal({ error }, "fault that nothing caught");
+    log.fatal({ error }, "a fault ends the process");
     void end(1);
   };
-  process.once("SIGTERM", () => void end(0));
-  process.once("SIGINT", () => void end(0));
+  // Once is enough, and a second signal must not cut off what is under way.
+  process.on("SIGTERM", () => void end(0));
+  process.on("SIGINT", () => void end(0));
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   try {
+    const { notice, drain } = readEnv(environment);
+    for (const line of unneededSettings()) log.info(line);
+    lifecycle.noticeMs = notice * 1_000;
+    lifecycle.drainMs = drain * 1_000;
     await start(lifecycle);
     lifecycle.ready = !lifecycle.stopping;
     log.info("ready");

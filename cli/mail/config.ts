@@ -1,7 +1,7 @@
 import { type EnvSchema, env, readEnv } from "#kit/env.ts";
 
 export const environment = {
-  host: env.string("HOST", { default: "127.0.0.1" }),
+  host: env.host("HOST", { default: "127.0.0.1" }),
   smtpPort: env.port("SMTP_PORT", { default: 1025 }),
   webPort: env.port("MAIL_UI_PORT", { default: 1080 }),
   folder: env.string("MAIL_FOLDER", { default: ".mesh/mail" }),

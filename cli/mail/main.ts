@@ -1,4 +1,5 @@
 // The mail server of a development system: takes every mail, keeps it on disk, and shows it. It sends nothing on.
+import { ConfigError } from "#kit/env.ts";
 import { messageOf } from "../user-error.ts";
 import { readMailConfig } from "./config.ts";
 import { startHttp } from "./http.ts";
@@ -17,6 +18,7 @@ try {
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
 } catch (error) {
-  process.stderr.write(`mail: ${messageOf(error)}\n`);
+  const lines = error instanceof ConfigError ? error.message.split("\n") : [messageOf(error)];
+  process.stderr.write(lines.map((line) => `mail cannot start: ${line}\n`).join(""));
   process.exit(1);
 }

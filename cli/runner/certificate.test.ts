@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -39,8 +39,9 @@ test("one that ends within a month is made anew", async () => {
 
 test("files that were named are taken, and a missing one is named", async () => {
   const [certFile, keyFile] = [join(folder, "a.pem"), join(folder, "b.pem")];
-  await writeFile(certFile, "");
-  await writeFile(keyFile, "");
+  const { certFile: made = "", keyFile: madeKey = "" } = (await edgeCertificate(folder, {})) ?? {};
+  await copyFile(made, certFile);
+  await copyFile(madeKey, keyFile);
   const source = { EDGE_TLS_CERT_FILE: certFile, EDGE_TLS_KEY_FILE: keyFile };
   expect(await edgeCertificate(folder, source)).toEqual({ certFile, keyFile });
   await expect(edgeCertificate(folder, { EDGE_TLS_CERT_FILE: certFile })).rejects.toThrow(
@@ -48,4 +49,25 @@ test("files that were named are taken, and a missing one is named", async () => 
   );
   await rm(keyFile);
   await expect(edgeCertificate(folder, source)).rejects.toThrow(/^EDGE_TLS_KEY_FILE is wrong/);
+});
+
+test("given files that are of no use are told in a line, with what is wrong", async () => {
+  const { certFile, keyFile } = (await edgeCertificate(folder, {})) as { certFile: string; keyFile: string };
+  const otherKey = join(folder, "other.pem");
+  const { privateKey } = generateKeyPairSync("ed25519");
+  await writeFile(otherKey, privateKey.export({ format: "pem", type: "pkcs8" }));
+  const given = (cert: string, key: string, now?: number) =>
+    edgeCertificate(folder, { EDGE_TLS_CERT_FILE: cert, EDGE_TLS_KEY_FILE: key }, now);
+  await expect(given(certFile, keyFile, Date.now() + 366 * dayMs)).rejects.toThrow(
+    /^EDGE_TLS_CERT_FILE is wrong: the certificate ended on .+ GMT: put a new one there$/,
+  );
+  await expect(given(certFile, otherKey)).rejects.toThrow(
+    /^EDGE_TLS_KEY_FILE is wrong: it must be the key of the certificate$/,
+  );
+  await expect(given(certFile, certFile)).rejects.toThrow(
+    /^EDGE_TLS_KEY_FILE is wrong: it must be the path of a readable private key/,
+  );
+  await expect(given(keyFile, keyFile)).rejects.toThrow(
+    /^EDGE_TLS_CERT_FILE is wrong: it must be the path of a readable certificate/,
+  );
 });

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { chmod, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -29,8 +29,12 @@ const uses = [
  * is kept, and made anew in its last month; Envoy sees that by itself. Undefined when there is neither one nor openssl
  * to make it with: then there is no TLS edge. Throws one line when a file that was named is not there.
  */
-export async function edgeCertificate(folder: string, source = process.env): Promise<CertificateFiles | undefined> {
-  const given = await givenFiles(source);
+export async function edgeCertificate(
+  folder: string,
+  source = process.env,
+  now = Date.now(),
+): Promise<CertificateFiles | undefined> {
+  const given = await givenFiles(source, now);
   if (given !== undefined) return given;
   const files = { certFile: join(folder, "edge.crt.pem"), keyFile: join(folder, "edge.key.pem") };
   if (await isValid(files)) return files;
@@ -46,7 +50,7 @@ export async function edgeCertificate(folder: string, source = process.env): Pro
   return files;
 }
 
-async function givenFiles(source: NodeJS.ProcessEnv): Promise<CertificateFiles | undefined> {
+async function givenFiles(source: NodeJS.ProcessEnv, now: number): Promise<CertificateFiles | undefined> {
   const { EDGE_TLS_CERT_FILE: certFile, EDGE_TLS_KEY_FILE: keyFile } = source;
   if (!certFile && !keyFile) return undefined;
   const faults: string[] = [];
@@ -55,7 +59,26 @@ async function givenFiles(source: NodeJS.ProcessEnv): Promise<CertificateFiles |
     else if (!(await exists(file))) faults.push(`${variable} is wrong: there is no file ${file}`);
   }
   if (faults.length > 0) throw new UserError(faults.join("\n"));
-  return { certFile: certFile as string, keyFile: keyFile as string };
+  const files = { certFile: certFile as string, keyFile: keyFile as string };
+  const fault = await pairFault(files, now);
+  if (fault !== undefined) throw new UserError(fault);
+  return files;
+}
+
+/** What is wrong with a certificate and its key that were given to us, in a line; nothing of the key is told. */
+async function pairFault({ certFile, keyFile }: CertificateFiles, now: number): Promise<string | undefined> {
+  const read = async <T>(file: string, parse: (text: string) => T): Promise<T | undefined> =>
+    readFile(file, "utf8")
+      .then(parse)
+      .catch(() => undefined);
+  const certificate = await read(certFile, (text) => new X509Certificate(text));
+  if (certificate === undefined)
+    return "EDGE_TLS_CERT_FILE is wrong: it must be the path of a readable certificate (PEM)";
+  const key = await read(keyFile, createPrivateKey);
+  if (key === undefined) return "EDGE_TLS_KEY_FILE is wrong: it must be the path of a readable private key (PEM)";
+  if (!certificate.checkPrivateKey(key)) return "EDGE_TLS_KEY_FILE is wrong: it must be the key of the certificate";
+  if (Date.parse(certificate.validTo) > now) return undefined;
+  return `EDGE_TLS_CERT_FILE is wrong: the certificate ended on ${certificate.validTo}: put a new one there`;
 }
 
 async function isValid({ certFile, keyFile }: CertificateFiles): Promise<boolean> {

@@ -21,6 +21,7 @@ import { toConnectError } from "../errors/connect-error.ts";
 import { malformedRequest, methodNotAllowed, unsupportedMedia } from "../errors/edge-error.ts";
 import { forwardStream, forwardUnary, visibleHeaders } from "../forward.ts";
 import { observed } from "../observe.ts";
+import { type StreamKind, streamOpened } from "../streams/open-streams.ts";
 import { jsonWriteOptions } from "../transcoding/encode-response.ts";
 import { readCallBody } from "./connect-body.ts";
 import { connectErrorOf } from "./connect-error.ts";
@@ -152,6 +153,7 @@ function unary(context: GatewayContext, method: DescMethod) {
 
 function serverStream(context: GatewayContext, method: DescMethod, closing: Closing) {
   return async function* (message: Message, call: HandlerContext): AsyncIterable<Message> {
+    const ended = streamOpened(call.protocolName as StreamKind);
     try {
       yield* forwardStream(context.forwarder, edgeOf(call), method, {
         message,
@@ -166,6 +168,8 @@ function serverStream(context: GatewayContext, method: DescMethod, closing: Clos
       });
     } catch (error) {
       throw connectErrorOf(timedOut(call) ? deadlineExceeded() : error, context);
+    } finally {
+      ended();
     }
   };
 }

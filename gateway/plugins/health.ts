@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { GatewayContext } from "../context.ts";
-import { healthOf } from "../edge-health.ts";
+import { healthOf, type MeshHealth } from "../edge-health.ts";
 import { recentRequests } from "../metrics.ts";
+import { takeOutHeader } from "./take-out.ts";
 
 /** Costs less than counting it would, and a probe must be answered. */
 const uncounted = { config: { countsItself: true } };
@@ -11,7 +12,7 @@ const uncounted = { config: { countsItself: true } };
  * long it took to answer. 200 while all of them serve, else 503.
  */
 export async function healthPlugin(app: FastifyInstance, { context }: { context: GatewayContext }): Promise<void> {
-  const { lifecycle, meshHealth, databaseHealth, version, instanceId } = context;
+  const { lifecycle, meshHealth, databaseHealth, kafkaHealth, version, instanceId } = context;
   const pingRedis = () => healthOf(context.pingRedis);
 
   app.get("/health/live", uncounted, async () => ({ status: "live" }));
@@ -20,7 +21,7 @@ export async function healthPlugin(app: FastifyInstance, { context }: { context:
   app.get("/health/ready", uncounted, async (_request, reply) => {
     if (lifecycle.ready) return { status: "ready" };
     // With this header one answer is enough for Envoy; it would wait for more of them otherwise.
-    reply.code(503).header("x-envoy-immediate-health-check-fail", "true");
+    reply.code(503).header(takeOutHeader, "true");
     return { status: "not ready" };
   });
 
@@ -46,20 +47,29 @@ export async function healthPlugin(app: FastifyInstance, { context }: { context:
   app.get("/health/metrics", async () => ({ instance: instanceId, ...recentRequests.summary() }));
 
   app.get("/health", async (_request, reply) => {
-    const [services, databases, redis] = await Promise.all([meshHealth.read(), databaseHealth.read(), pingRedis()]);
-    // Nobody is refused while Redis is away, so that it alone makes no 503.
+    const boards = [meshHealth.read(), databaseHealth.read(), kafkaHealth.read()] as const;
+    const [services, databases, seenKafka, redis] = await Promise.all([...boards, pingRedis()]);
+    const kafka = oneFor(seenKafka);
+    // Nobody is refused while Redis or Kafka is away, so that they alone make no 503.
     const serving = services.serving && databases.serving && lifecycle.ready;
     reply.code(serving ? 200 : 503);
     return {
-      status: word(serving && redis.status !== "UNAVAILABLE"),
+      status: word(serving && kafka === "SERVING" && redis.status !== "UNAVAILABLE"),
       version,
       instance: instanceId,
       uptimeSeconds: Math.round(process.uptime()),
       services: statuses(services.parts),
       databases: statuses(databases.parts),
       redis: redis.status,
+      kafka,
     };
   });
+}
+
+/** Of a part that all services share: there when one of them reaches it. */
+function oneFor({ parts }: MeshHealth): string {
+  const seen = Object.values(parts).map(({ status }) => status);
+  return ["SERVING", "NOT_SERVING"].find((status) => seen.includes(status)) ?? "UNAVAILABLE";
 }
 
 const word = (serving: boolean) => (serving ? "healthy" : "degraded");

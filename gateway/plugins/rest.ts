@@ -1,5 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { countLookup } from "#kit/cache-lookups.ts";
 import type { HeaderMap } from "#kit/grpc/outgoing-call.ts";
 import { admit } from "../admit.ts";
 import { addCaching } from "../caching.ts";
@@ -90,7 +91,11 @@ async function answer(context: GatewayContext, exchange: Exchange): Promise<unkn
     if (timeoutMs !== undefined) addPreferenceApplied(request, reply);
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (isRead) mustBeWanted(edge.headers["if-match"], etag);
-    if (isRead && isUnchanged(edge.headers["if-none-match"], etag)) return reply.code(304).send();
+    if (isRead && edge.headers["if-none-match"] !== undefined) {
+      const isKnown = isUnchanged(edge.headers["if-none-match"], etag);
+      countLookup("entity_tag", isKnown);
+      if (isKnown) return reply.code(304).send();
+    }
     return reply
       .header("content-type", "application/json; charset=utf-8")
       .send(context.transcoder.encode(binding, response.message));

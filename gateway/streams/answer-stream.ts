@@ -12,6 +12,7 @@ import type { Binding } from "../transcoding/binding.ts";
 import { chooseStreamFormat, type StreamFormat, streamFormats } from "../transcoding/stream-format.ts";
 import { cursorOf, resumeAt } from "./cursor.ts";
 import { type OpenStream, openStream } from "./open-stream.ts";
+import { streamOpened } from "./open-streams.ts";
 
 export interface StreamExchange {
   request: FastifyRequest;
@@ -52,6 +53,7 @@ async function writeStream(
   const { raw } = reply;
   raw.writeHead(200, reply.getHeaders() as Record<string, string>);
   const writer = new Writer(raw, format, config.streams);
+  const ended = streamOpened(format.mediaType === "text/event-stream" ? "sse" : "ndjson");
   try {
     await writer.write(format.begin);
     for await (const message of stream.messages) {
@@ -63,6 +65,7 @@ async function writeStream(
     const { problem, retryAfterMs } = problemInBand(request, error, binding);
     await writer.write(format.error(JSON.stringify(problem), retryAfterMs)).catch(() => {});
   } finally {
+    ended();
     writer.end();
   }
 }

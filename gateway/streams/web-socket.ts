@@ -10,6 +10,7 @@ import type { Binding } from "../transcoding/binding.ts";
 import { envelope } from "../transcoding/stream-format.ts";
 import { checkHandshake, checkOrigin, hearsFrames, subprotocol, takeOver } from "./handshake.ts";
 import { openStream } from "./open-stream.ts";
+import { streamOpened } from "./open-streams.ts";
 
 const closeMs = 1_000;
 /** Close codes (RFC 6455, section 7.4). */
@@ -59,10 +60,12 @@ export async function answerSocket(context: GatewayContext, exchange: SocketExch
     gone.abort();
   });
   const beat = keepAlive(socket, context.config.streams.heartbeatMs);
+  const ended = streamOpened("websocket");
   try {
     await sendStream(context, { ...exchange, prepare: () => prepared }, { socket, gone: gone.signal });
   } finally {
     clearInterval(beat);
+    ended();
     await closed(socket);
   }
 }

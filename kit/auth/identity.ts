@@ -2,7 +2,9 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { LRUCache } from "lru-cache";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { countLookup } from "../cache-lookups.ts";
 import { type Clock, systemClock } from "../clock.ts";
+import { ConfigError } from "../env.ts";
 import { type ServiceError, unauthenticated } from "../errors.ts";
 import { importPublicKey, isSignedBy, type Jwk, type Jwks, parseJws, signJws } from "./jws.ts";
 
@@ -38,7 +40,20 @@ export class Identity {
   /** Reads the private key (`keyFile`) and the public keys of all services (`jwksFile`). */
   static async load(files: { keyFile: string; jwksFile: string }): Promise<Identity> {
     const [key, jwks] = await Promise.all([readFile(files.keyFile, "utf8"), readFile(files.jwksFile, "utf8")]);
-    return new Identity(JSON.parse(key) as PrivateJwk, JSON.parse(jwks) as Jwks);
+    const own = readAs(key, ({ kty, crv, x, d, kid }: PrivateJwk) => {
+      createPrivateKey({ key: { kty, crv, x, d }, format: "jwk" });
+      return { kty, crv, x, d, kid };
+    });
+    if (own instanceof Error) {
+      // Nothing of it is told: the file may hold a secret of another kind.
+      throw new ConfigError("MESH_IDENTITY_KEY_FILE is wrong: it must hold a private Ed25519 key as a JWK");
+    }
+    const peers = readAs(jwks, (set: Jwks) => {
+      importPeers(set);
+      return set;
+    });
+    if (peers instanceof Error) throw new ConfigError(`MESH_IDENTITY_JWKS_FILE is wrong: ${peers.message}`);
+    return new Identity(own, peers);
   }
 
   constructor(key: PrivateJwk, jwks: Jwks, clock: Clock = systemClock) {
@@ -68,7 +83,9 @@ export class Identity {
   /** The service that a token stands for. Throws UNAUTHENTICATED with TOKEN_INVALID or TOKEN_EXPIRED. */
   verify(token: string): { name: string } {
     const now = this.#clock.now().getTime() / 1000;
-    const known = this.#known.get(token) ?? this.#verify(token, now);
+    const remembered = this.#known.get(token);
+    countLookup("service_identity", remembered !== undefined);
+    const known = remembered ?? this.#verify(token, now);
     if (known.expireSeconds <= now) {
       throw unauthenticated(ErrorReason.TOKEN_EXPIRED, "the identity of the calling service has expired");
     }
@@ -103,4 +120,12 @@ function importPeers(jwks: Jwks): Map<string, KeyObject> {
 
 function invalid(): ServiceError {
   return unauthenticated(ErrorReason.TOKEN_INVALID, "the identity of the calling service is not valid");
+}
+
+function readAs<T>(text: string, take: (value: T) => T): T | Error {
+  try {
+    return take(JSON.parse(text) as T);
+  } catch (error) {
+    return error as Error;
+  }
 }

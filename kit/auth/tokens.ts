@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { countLookup } from "../cache-lookups.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type ServiceError, unauthenticated } from "../errors.ts";
 import { isSignedBy, type Jwks, type Jws, maxTokenBytes, parseJws } from "./jws.ts";
@@ -72,7 +73,9 @@ export class TokenVerifier {
     if (token.length > maxTokenBytes) throw invalid();
     const now = this.#clock.now().getTime();
     const digest = hash("sha256", token, "base64");
-    const entry = this.#remembered(digest, now) ?? (await this.#verify(token, digest, now));
+    const known = this.#remembered(digest, now);
+    countLookup("access_token", known !== undefined);
+    const entry = known ?? (await this.#verify(token, digest, now));
     if (entry.expireMs <= now) throw expired();
     if (this.#isRevoked(entry.token.sessionId)) throw invalid();
     return entry.token;

@@ -4,14 +4,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type EntityManager, type EntitySchema, MikroORM } from "@mikro-orm/postgresql";
 import { CompiledQuery } from "kysely";
 import type pg from "pg";
+import { ConfigError } from "#kit/env.ts";
 import { ServiceError } from "#kit/errors.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { logger } from "#observability/logger.ts";
 import { observe } from "#observability/metrics.ts";
 import { abortError, activeSignal, Canceller, cancelledBy, untilAborted } from "./cancellation.ts";
 import { EnclosingTransaction } from "./enclosing.ts";
-import { isConnectionError, toServiceError } from "./errors.ts";
+import { isConnectionError, isRefusal, toServiceError } from "./errors.ts";
 import { type MigrationEntry, migrate } from "./migrate.ts";
+import { Answers, DatabaseProbe } from "./probe.ts";
 import { sessionClass, withRowTypes } from "./session.ts";
 import { rowTypes, type Statement, statement } from "./statement.ts";
 
@@ -24,7 +26,7 @@ export interface DatabaseOptions {
   entities: EntitySchema[];
   /** In the order in which they run. */
   migrations: MigrationEntry[];
-  pool?: { min: number; max: number };
+  pool?: PoolOptions;
   lifecycle: Lifecycle;
   /** Shown in pg_stat_activity. */
   applicationName: string;
@@ -32,6 +34,15 @@ export interface DatabaseOptions {
   startTimeoutMs?: number;
   /** After how many milliseconds PostgreSQL gives up a statement. */
   statementTimeoutMs?: number;
+}
+
+export interface PoolOptions {
+  min: number;
+  max: number;
+  /** How long to wait for a free connection, in milliseconds. Shorter than a call may take, so that who finds the pool exhausted is told so, and when to come back. */
+  acquireMs?: number;
+  /** How long a connection beyond `min` is kept without work, in milliseconds. */
+  idleMs?: number;
 }
 
 export interface QueryOptions {
@@ -67,6 +78,7 @@ export class Database {
   readonly applicationName: string;
   readonly #pool: pg.Pool;
   readonly #canceller: Canceller;
+  readonly #probe: DatabaseProbe;
   readonly #stopObserving: (() => void)[];
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #enclosing = new AsyncLocalStorage<EnclosingTransaction | undefined>();
@@ -75,8 +87,11 @@ export class Database {
   constructor(options: Omit<DatabaseOptions, "lifecycle" | "migrations">) {
     this.url = options.url;
     this.applicationName = options.applicationName;
-    this.#canceller = new Canceller({ connectionString: options.url, application_name: options.applicationName });
-    const opened = openOrm(options, this.#canceller);
+    const connection = { connectionString: options.url, application_name: options.applicationName };
+    const answers = new Answers();
+    this.#canceller = new Canceller(connection);
+    this.#probe = new DatabaseProbe(connection, answers);
+    const opened = openOrm(options, this.#canceller, answers);
     this.orm = opened.orm;
     this.#pool = opened.pool;
     this.#stopObserving = observePool(this.#pool);
@@ -183,9 +198,9 @@ export class Database {
     return this.#guarded(signal, fn);
   }
 
-  /** Whether the database answers; throws UNAVAILABLE if it does not. */
-  async ping(): Promise<void> {
-    await this.query(pingStatement, [], { signal: AbortSignal.timeout(2000) });
+  /** Whether the database answers, however busy the pool is; throws if it does not within 1.5 s. */
+  ping(): Promise<void> {
+    return this.#probe.check();
   }
 
   /** A 32-byte key for one purpose, the same in every process that uses this database with the same password. */
@@ -196,6 +211,7 @@ export class Database {
 
   async close(): Promise<void> {
     for (const stop of this.#stopObserving) stop();
+    await this.#probe.close();
     await this.orm.close(true);
     await this.#canceller.close();
   }
@@ -211,7 +227,6 @@ export class Database {
   }
 }
 
-const pingStatement = statement("db-ping", "SELECT 1 AS one");
 const setTimeoutLocally = statement("db-statement-timeout", "SELECT set_config('statement_timeout', $1, true)");
 
 /** Runs a declared statement inside the transaction of an entity manager, with real parameters. */
@@ -241,26 +256,27 @@ const kitTables = [
   /^mikro_orm_migrations$/,
 ];
 
-function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, canceller: Canceller) {
+function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, canceller: Canceller, answers: Answers) {
   const { hostname, port, pathname } = new URL(options.url);
+  const { min, max, acquireMs = 1_500, idleMs = 10_000 } = options.pool ?? { min: 2, max: 10 };
   const attributes = { "db.system.name": "postgresql", "db.namespace": pathname.slice(1) };
   let pool: pg.Pool | undefined;
   const orm = new MikroORM({
     clientUrl: options.url,
     entities: options.entities,
     discovery: { warnWhenNoEntities: false },
-    pool: options.pool ?? { min: 2, max: 10 },
+    pool: { min, max, idleTimeoutMillis: idleMs },
     forceUtcTimezone: true,
     schemaGenerator: { skipTables: kitTables },
     driverOptions: {
-      Client: sessionClass({ canceller, attributes }),
+      Client: sessionClass({ canceller, answers, attributes }),
       onPoolCreated: (created: pg.Pool) => {
         pool = created;
       },
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs ?? 1500,
       idle_in_transaction_session_timeout: 5000,
-      connectionTimeoutMillis: 2000,
+      connectionTimeoutMillis: acquireMs,
       keepAlive: true,
     },
   });
@@ -276,17 +292,20 @@ function observePool(pool: pg.Pool): (() => void)[] {
       record(pool.totalCount - pool.idleCount, { "db.client.connection.state": "used" });
     }),
     observe("db.client.connection.pending_requests", (record) => record(pool.waitingCount)),
+    observe("db.client.connection.max", (record) => record(pool.options.max)),
   ];
 }
 
 async function whenReachable<T>({ url, startTimeoutMs = 30_000 }: DatabaseOptions, fn: () => Promise<T>): Promise<T> {
-  const { hostname, port, pathname } = new URL(url);
+  const { hostname, port, pathname, username } = new URL(url);
   const address = `${hostname}:${port || 5432}${pathname}`;
   const end = Date.now() + startTimeoutMs;
   for (let tries = 0; ; tries += 1) {
     try {
       return await fn();
     } catch (error) {
+      if (isRefusal(error))
+        throw new ConfigError(`the database at ${address} refuses ${decodeURIComponent(username)}: ${error.message}`);
       if (!isConnectionError(error)) throw error;
       const code = (error as { code?: string }).code ?? "no connection";
       if (Date.now() >= end) throw new Error(`the database at ${address} does not answer: ${code}`, { cause: error });

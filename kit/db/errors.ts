@@ -2,9 +2,9 @@ import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { internal, ServiceError, unavailable } from "#kit/errors.ts";
 
 const network = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"]);
-// The driver reports these three without a code.
+// The driver reports these without a code.
 const lostConnection =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered|Client was closed)/;
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered|Client was closed)/;
 const sqlState = /^[0-9A-Z]{5}$/;
 
 /**
@@ -24,6 +24,11 @@ export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = codeOf(error) ?? "";
   return network.has(code) || isServerGone(code) || lostConnection.test(error.message);
+}
+
+/** Whether the server is there and does not let this program in: a wrong password, account or database. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && /^(28...|3D000)$/.test(codeOf(error) ?? "");
 }
 
 /** Whether a unique constraint refused the row, the named one if a name is given. Looks through causes. */

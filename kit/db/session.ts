@@ -2,8 +2,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pg from "pg";
 import { histogram } from "#observability/metrics.ts";
 import type { SpanAttributes, SpanName } from "#observability/names.ts";
-import { activeSpan, markFailed, type Span, SpanKind, tracer } from "#observability/tracing.ts";
+import { activeSpan, markFailed, type Span, SpanKind, startSpan } from "#observability/tracing.ts";
 import { abortError, activeSignal, type Canceller } from "./cancellation.ts";
+import type { Answers } from "./probe.ts";
 import { knownStatement, rowTypes, type StatementSummary, summarize } from "./statement.ts";
 
 type Query = pg.QueryConfig<unknown[]>;
@@ -11,6 +12,7 @@ type Send = (...args: unknown[]) => unknown;
 
 export interface SessionContext {
   canceller: Canceller;
+  answers: Answers;
   /** The same on every span: which system, which database. */
   attributes: SpanAttributes;
 }
@@ -22,11 +24,19 @@ export function withRowTypes<T>(fn: () => T): T {
   return typed.run(true, fn);
 }
 
+/** For one connection to be made; that of the pool is for a free one. */
+const connectMs = 2_000;
+
 const duration = histogram("db.client.operation.duration");
 
 /** The class of a pool's connections: each statement is a span when somebody traces, and ends with the active signal. */
 export function sessionClass(context: SessionContext): new (config?: pg.ClientConfig) => pg.Client {
   return class Session extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      // The pool hides the password from copies.
+      super({ ...config, password: config?.password, connectionTimeoutMillis: connectMs });
+    }
+
     // The driver's overloads cannot be told apart in an override; a cursor or a callback goes straight through.
     override query(...args: unknown[]): never {
       const send = super.query.bind(this) as Send;
@@ -45,7 +55,7 @@ async function run(context: SessionContext, client: pg.Client, query: Query, sen
   const signal = activeSignal();
   if (signal?.aborted) throw abortError(signal);
 
-  const span = startSpan(context, summary);
+  const span = spanOf(context, summary);
   const started = performance.now();
   let cancelling: Promise<void> | undefined;
   const cancel = () => {
@@ -53,7 +63,9 @@ async function run(context: SessionContext, client: pg.Client, query: Query, sen
   };
   signal?.addEventListener("abort", cancel, { once: true });
   try {
-    return await send(query);
+    const answer = await send(query);
+    context.answers.note();
+    return answer;
   } catch (error) {
     if (span !== undefined) markFailed(span, error);
     throw signal?.aborted ? abortError(signal, error) : error;
@@ -82,16 +94,12 @@ async function unfailing(client: pg.Client, query: Query, send: Send): Promise<u
   }
 }
 
-function startSpan({ attributes }: SessionContext, { operation, collection }: StatementSummary): Span | undefined {
+function spanOf({ attributes }: SessionContext, { operation, collection }: StatementSummary): Span | undefined {
   if (!activeSpan()?.isRecording()) return undefined;
   const name = (collection === "" ? operation : `${operation} ${collection}`) as SpanName;
-  return tracer.startSpan(name, {
+  return startSpan(name, {
     kind: SpanKind.CLIENT,
-    attributes: {
-      ...attributes,
-      "db.operation.name": operation,
-      "db.collection.name": collection || undefined,
-    } as Record<string, string>,
+    attributes: { ...attributes, "db.operation.name": operation, "db.collection.name": collection || undefined },
   });
 }
 

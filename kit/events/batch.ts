@@ -1,12 +1,15 @@
 import type { EachBatchPayload, KafkaMessage } from "kafkajs";
 import { errorType } from "#observability/error-type.ts";
 import { logger } from "#observability/logger.ts";
-import { extractContext, linksTo, ROOT_CONTEXT, type Span, SpanKind, tracer } from "#observability/tracing.ts";
+import { upDownCounter } from "#observability/metrics.ts";
+import { extractContext, linksTo, ROOT_CONTEXT, type Span, SpanKind, startSpan } from "#observability/tracing.ts";
 import type { Delivery, Step } from "./chain.ts";
 import { plainHeaders, readMeta, readRetryState } from "./event.ts";
+import type { PartitionLags } from "./partition-lags.ts";
 import type { Together } from "./together.ts";
 
 const log = logger("consumer");
+const inFlight = upDownCounter("taskmesh.consumer.in_flight");
 
 export interface BatchOptions {
   group: string;
@@ -16,6 +19,7 @@ export interface BatchOptions {
   /** The retry topics of the group in their order. */
   retryTopics: readonly string[];
   heartbeatMs: number;
+  lags: PartitionLags;
   /** Aborted when the time for finishing is over. */
   signal: AbortSignal;
   /** Whether the partitions are about to go elsewhere, or the consumer stops: finish the event, then leave off. */
@@ -42,13 +46,20 @@ export class BatchRunner {
     const fetchTime = new Date();
     const end = performance.now() + budgetMs;
     const receive = startReceive(batch);
+    const range = { first: Number(batch.messages[0]?.offset ?? batch.highWatermark), end: Number(batch.highWatermark) };
+    this.#options.lags.fetched(batch.topic, batch.partition, range);
     const beats = new Heartbeats(heartbeat, this.#options.heartbeatMs);
     const mayGoOn = () => isRunning() && !isStale() && !beats.failed && !this.#options.leaveOff();
     try {
       const queue = batch.messages.map((message) => this.#toDelivery(payload, message, fetchTime));
       while (queue.length > 0 && mayGoOn() && performance.now() < end) {
         const taken = (await this.#options.together?.take(queue)) ?? queue.splice(0, 1);
-        if (!(await this.#handleAll(payload, taken, mayGoOn))) break;
+        const group = { "messaging.consumer.group.name": this.#options.group };
+        inFlight.add(taken.length, group);
+        const isThrough = await this.#handleAll(payload, taken, mayGoOn).finally(() =>
+          inFlight.add(-taken.length, group),
+        );
+        if (!isThrough) break;
         await commitOffsetsIfNecessary();
       }
     } finally {
@@ -61,14 +72,19 @@ export class BatchRunner {
   async #handleAll(payload: EachBatchPayload, taken: Delivery[], mayGoOn: () => boolean): Promise<boolean> {
     const last = taken.at(-1);
     if (last !== undefined && (await this.#options.together?.run(taken))) {
-      payload.resolveOffset(last.recordOffset);
+      this.#resolve(payload, last);
       return true;
     }
     for (const delivery of taken) {
       if (!mayGoOn() || !(await this.#handle(payload, delivery))) return false;
-      payload.resolveOffset(delivery.recordOffset);
+      this.#resolve(payload, delivery);
     }
     return true;
+  }
+
+  #resolve({ batch, resolveOffset }: EachBatchPayload, { recordOffset }: Delivery): void {
+    resolveOffset(recordOffset);
+    this.#options.lags.handled(batch.topic, batch.partition, Number(recordOffset));
   }
 
   /** Answers false when the partition has to wait: its event is not due, or the way is blocked. */
@@ -115,7 +131,7 @@ export class BatchRunner {
 function startReceive({ topic, messages }: EachBatchPayload["batch"]): Span | undefined {
   if (messages.length < 2) return undefined;
   const attributes = { "messaging.system": "kafka", "messaging.batch.message_count": messages.length };
-  const span = tracer.startSpan(`receive ${topic}`, { kind: SpanKind.CLIENT, attributes }, ROOT_CONTEXT);
+  const span = startSpan(`receive ${topic}`, { kind: SpanKind.CLIENT, attributes }, ROOT_CONTEXT);
   if (!span.isRecording()) return undefined;
   const links = messages.flatMap(({ headers }) => linksTo(extractContext(plainHeaders(headers))));
   return links.length < 2 ? undefined : span.addLinks(links);

@@ -67,7 +67,7 @@ export interface ConsumerOptions<P = unknown> {
 
 export interface Consumer {
   readonly group: string;
-  /** Whether it is a member of its group and the broker hears of it. */
+  /** Whether it is a member of its group, the broker hears of it, and it goes on with what it fetches. */
   readonly healthy: boolean;
   /** The partitions that are its own at the moment. */
   readonly assignment: Assignment;
@@ -135,7 +135,7 @@ class GroupConsumer implements Consumer {
   }
 
   get healthy(): boolean {
-    return this.#session?.alive ?? false;
+    return this.#session?.healthy ?? false;
   }
 
   get assignment(): Assignment {

@@ -6,6 +6,7 @@ import { subscribedRoundRobin } from "./assigner.ts";
 import { BatchRunner } from "./batch.ts";
 import type { Step } from "./chain.ts";
 import { createKafka } from "./kafka-client.ts";
+import { PartitionLags } from "./partition-lags.ts";
 import type { Together } from "./together.ts";
 
 const log = logger("consumer");
@@ -24,6 +25,9 @@ export interface GroupSessionOptions {
   onAssigned(): void;
 }
 
+/** A fetch waits for half a second, and a batch takes a second and one event's time at most. */
+const stuckMs = 30_000;
+
 export type Assignment = Readonly<Record<string, number[]>>;
 
 /** One membership in the group: from joining until it stops, crashes or falls silent. A new one takes its place then. */
@@ -31,10 +35,13 @@ export class GroupSession {
   readonly #options: GroupSessionOptions;
   readonly #consumer: KafkaConsumer;
   readonly #runner: BatchRunner;
+  readonly #lags: PartitionLags;
   readonly #joined = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<string>();
   #assignment: Assignment = {};
   #lastBeat = performance.now();
+  #lastMove = performance.now();
+  #isMember = false;
   #rebalancing = false;
   #stopping = false;
 
@@ -55,7 +62,8 @@ export class GroupSession {
       retry: { retries: 3, restartOnFailure: async () => false },
     });
     const leaveOff = () => this.#stopping || this.#rebalancing;
-    this.#runner = new BatchRunner({ ...options, heartbeatMs, leaveOff });
+    this.#lags = new PartitionLags(group);
+    this.#runner = new BatchRunner({ ...options, heartbeatMs, leaveOff, lags: this.#lags });
     this.#joined.promise.catch(() => {});
     this.#observe();
   }
@@ -72,6 +80,13 @@ export class GroupSession {
   /** Whether the broker has heard of this member within its time. */
   get alive(): boolean {
     return performance.now() - this.#lastBeat < 2 * this.#options.sessionTimeoutMs;
+  }
+
+  /** Whether it has partitions, heard from the broker lately, and goes on with what it fetches. */
+  get healthy(): boolean {
+    const now = performance.now();
+    const moves = Object.keys(this.#assignment).length === 0 || now - this.#lastMove < stuckMs;
+    return this.#isMember && moves && now - this.#lastBeat < this.#options.sessionTimeoutMs / 2;
   }
 
   /** Joins and consumes; answers why it ended. */
@@ -92,6 +107,7 @@ export class GroupSession {
     } finally {
       clearInterval(watchdog);
       this.#assignment = {};
+      this.#lags.close();
       await this.#leave();
     }
   }
@@ -106,23 +122,33 @@ export class GroupSession {
     const { events } = this.#consumer;
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.#beat();
+      this.#move();
+      this.#isMember = true;
       this.#rebalancing = false;
       this.#assignment = payload.memberAssignment;
+      this.#lags.assigned(payload.memberAssignment);
       this.#options.onAssigned();
       this.#joined.resolve();
     });
     this.#consumer.on(events.HEARTBEAT, () => this.#beat());
+    this.#consumer.on(events.FETCH, () => this.#move());
+    this.#consumer.on(events.END_BATCH_PROCESS, () => this.#move());
     this.#consumer.on(events.REBALANCING, () => {
       this.#rebalancing = true;
     });
     this.#consumer.on(events.CRASH, ({ payload }) => {
       log.warn({ group: this.#options.group, errorClass: errorType(payload.error) }, "the consumer crashed");
+      this.#isMember = false;
       this.#ended.resolve("crashed");
     });
   }
 
   #beat(): void {
     this.#lastBeat = performance.now();
+  }
+
+  #move(): void {
+    this.#lastMove = performance.now();
   }
 
   /** A client that hangs must not keep its successor from starting: the broker frees its partitions by the time-out. */

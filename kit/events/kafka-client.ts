@@ -34,7 +34,7 @@ function writeEntry({ level, namespace, log: entry }: LogEntry): void {
   const fields = {
     namespace,
     topic: rest.topic,
-    groupId: rest.groupId,
+    group: rest.groupId,
     broker: rest.broker,
     error: String(error ?? ""),
   };

@@ -1,6 +1,7 @@
 import { errorType } from "#observability/error-type.ts";
 import { logger } from "#observability/logger.ts";
 import { counter, gauge, histogram } from "#observability/metrics.ts";
+import { extractContext, withContext } from "#observability/tracing.ts";
 import type { OutboxRow } from "./relay-cursor.ts";
 
 const log = logger("relay");
@@ -21,6 +22,8 @@ export class RelayReport {
 
   constructor(source: string) {
     this.#source = source;
+    // There from the start, so that the first one shows as a change.
+    failures.add(0);
   }
 
   active(isActive: boolean): void {
@@ -31,9 +34,12 @@ export class RelayReport {
 
   sent(rows: readonly OutboxRow[], now: Date): void {
     batches.record(rows.length);
-    for (const { topic, insert_time } of rows) {
+    for (const [index, { topic, insert_time, traceparent }] of rows.entries()) {
       sent.add(1, { "messaging.destination.name": topic });
-      wait.record(Math.max(0, now.getTime() - insert_time.getTime()) / 1000);
+      const seconds = Math.max(0, now.getTime() - insert_time.getTime()) / 1000;
+      // The one that has waited longest is the example of its batch.
+      if (index > 0 || traceparent === null) wait.record(seconds);
+      else withContext(extractContext({ traceparent }), () => wait.record(seconds));
     }
   }
 

@@ -6,7 +6,7 @@ import {
   recordedSpan,
   type Span,
   SpanKind,
-  tracer,
+  startSpan,
 } from "#observability/tracing.ts";
 import { cloudEventHeaders } from "./event.ts";
 import type { OutgoingRecord } from "./producer.ts";
@@ -44,7 +44,7 @@ function traceRow(row: OutboxRow, picked: Date, headers: Record<string, string>,
   const parent = extractContext(carrier);
   const attributes = { "taskmesh.event.type": row.type, "messaging.destination.name": row.topic };
   recordedSpan("outbox wait", row.occur_time < picked ? row.occur_time : picked, picked, parent, attributes);
-  const span = tracer.startSpan(
+  const span = startSpan(
     `send ${row.topic}`,
     {
       kind: SpanKind.PRODUCER,

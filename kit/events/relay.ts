@@ -115,7 +115,7 @@ class OutboxRelay implements Relay {
       }
       // One that fails at once, again and again, leaves the database alone for ever longer.
       faults = performance.now() - begin < standbyMs ? faults + 1 : 0;
-      const end = performance.now() + Math.min(100 * 2 ** faults, 5_000);
+      const end = performance.now() + Math.min(100 * 2 ** faults, 2_000);
       while (!this.#stopping && performance.now() < end) await this.#wake.wait(end - performance.now());
     }
   }

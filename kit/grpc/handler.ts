@@ -19,16 +19,23 @@ type Request = Message | MalformedMessage;
 /** The calls under way at a server. Streams are kept apart, for they may never end by themselves. */
 export interface OpenCalls {
   readonly unary: Set<Pick<ServerCall, "abort">>;
-  readonly streams: Set<Pick<ServerCall, "abort">>;
+  /** With the address and port of the connection that they came by. */
+  readonly streams: Set<Pick<ServerCall, "abort"> & { peer: string }>;
+  /** Set once the server is about to stop: its answers tell the load balancer to take it out. */
+  leaving: boolean;
 }
+
+/** Envoy takes out the instance whose answer has this header, without waiting for the next look at its health. */
+const takeOutHeader = "x-envoy-immediate-health-check-fail";
 
 /** A handler with its chain, in the shape that grpc-js calls for a unary method. */
 export function unaryHandler(
   method: DescMethod,
   handler: Unary<DescMethodUnary>,
   interceptors: readonly ServerInterceptor[],
-  { unary }: OpenCalls,
+  open: OpenCalls,
 ) {
+  const { unary } = open;
   const handle = compose(interceptors, async (call, request) => {
     const answer = await handler(request as Message, call);
     return encode(method.output, create(method.output, answer));
@@ -44,6 +51,8 @@ export function unaryHandler(
     unary.add(call);
     handle(call, grpcCall.request).then(
       (bytes) => {
+        // Not with an error: headers before it would keep Envoy from trying the call again elsewhere.
+        if (open.leaving) call.responseHeader(takeOutHeader, "true");
         finish();
         respond(null, bytes, call.trailers);
       },
@@ -75,11 +84,12 @@ export function streamHandler(
     const sendHeaders = headersOnce(stream, call);
     call.send = sender(stream, call, sendHeaders);
     stream.on("cancelled", () => call.lost());
-    streams.add(call);
+    const open = { peer: stream.getPeer(), abort: (reason: ServiceError) => call.abort(reason) };
+    streams.add(open);
     handle(call, stream.request)
       .finally(() => {
         call.finish();
-        streams.delete(call);
+        streams.delete(open);
         sendHeaders();
       })
       .then(

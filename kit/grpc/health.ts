@@ -1,25 +1,28 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "#gen/grpc/health/v1/health_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, ServiceError } from "../errors.ts";
-import { type PartChecks, Parts } from "./part-checks.ts";
+import { lookEveryMs } from "../health/part.ts";
+import type { Readiness } from "../health/readiness.ts";
 import type { ServiceEntry, ServiceImpl } from "./service.ts";
 
 /**
- * The standard health service (grpc.health.v1): one state for the server ("") and each of its services. Who asks for a
- * part by its name, such as "database", hears whether the server can reach that; it has no part in the state.
+ * The standard health service (grpc.health.v1): one state for the server ("") and each of its services, which is SERVING
+ * while the server takes calls and every required part is there. A part has a state by its own name, such as "database".
  */
 export class HealthService {
   readonly entry: ServiceEntry;
   readonly #names: ReadonlySet<string>;
-  readonly #parts: Parts;
+  readonly #readiness: Readiness | undefined;
   readonly #changes = new EventTarget();
   #serving = false;
 
-  constructor(serviceNames: readonly string[], parts: PartChecks = {}) {
-    this.#parts = new Parts(parts);
+  constructor(serviceNames: readonly string[], readiness?: Readiness) {
+    this.#readiness = readiness;
     this.#names = new Set(["", ...serviceNames]);
     this.entry = { desc: Health, impl: this.#handlers() };
+    readiness?.onChange(() => this.#changes.dispatchEvent(new Event("change")));
   }
 
   setServing(on: boolean): void {
@@ -28,27 +31,27 @@ export class HealthService {
     this.#changes.dispatchEvent(new Event("change"));
   }
 
-  #status(name: string): Serving | undefined {
-    if (!this.#names.has(name)) return undefined;
-    return this.#serving ? Serving.SERVING : Serving.NOT_SERVING;
+  /** Undefined for a name that the server does not have. */
+  async #status(name: string): Promise<Serving | undefined> {
+    if (this.#names.has(name)) return servingIf(this.#serving && (this.#readiness?.complete ?? true));
+    const there = await this.#readiness?.isThere(name);
+    return there === undefined ? undefined : servingIf(there);
   }
 
-  async #partStatus(name: string): Promise<Serving | undefined> {
-    const isThere = await this.#parts.isThere(name);
-    if (isThere === undefined) return undefined;
-    return isThere ? Serving.SERVING : Serving.NOT_SERVING;
+  async #list() {
+    const names = [...this.#names, ...(this.#readiness?.partNames ?? [])];
+    const statuses = await Promise.all(names.map(async (name) => [name, { status: await this.#status(name) }]));
+    return { statuses: Object.fromEntries(statuses) };
   }
 
   #handlers(): ServiceImpl<typeof Health> {
     return {
       check: async ({ service }) => {
-        const status = this.#status(service) ?? (await this.#partStatus(service));
+        const status = await this.#status(service);
         if (status === undefined) throw unknownService();
         return { status };
       },
-      list: async () => ({
-        statuses: Object.fromEntries([...this.#names].map((name) => [name, { status: this.#status(name) }])),
-      }),
+      list: () => this.#list(),
       watch: ({ service }, { signal }) => this.#watch(service, signal),
     };
   }
@@ -56,16 +59,24 @@ export class HealthService {
   async *#watch(service: string, signal: AbortSignal) {
     let last: Serving | undefined;
     while (!signal.aborted) {
-      const status = this.#status(service) ?? Serving.SERVICE_UNKNOWN;
-      const changed = once(this.#changes, "change", { signal });
+      const changed = this.#changed(service, signal);
       // It rejects when the call ends, also while nobody waits for it.
       changed.catch(() => {});
+      const status = (await this.#status(service)) ?? Serving.SERVICE_UNKNOWN;
       if (status !== last) yield { status };
       last = status;
       await changed;
     }
   }
+
+  /** Parts that nobody watches all the time are asked again and again for those who do. */
+  #changed(service: string, signal: AbortSignal): Promise<unknown> {
+    const isPart = this.#readiness?.partNames.includes(service) ?? false;
+    return isPart ? sleep(lookEveryMs, undefined, { signal, ref: false }) : once(this.#changes, "change", { signal });
+  }
 }
+
+const servingIf = (serving: boolean): Serving => (serving ? Serving.SERVING : Serving.NOT_SERVING);
 
 function unknownService(): ServiceError {
   return new ServiceError({

@@ -95,7 +95,7 @@ export class ReflectionIndex {
 /** Answers each message of the stream, in order. */
 export function reflectionHandler(index: ReflectionIndex, { streams }: OpenCalls) {
   return (stream: ServerDuplexStream<ServerReflectionRequest | MalformedMessage, ServerReflectionResponse>): void => {
-    const call = { abort: () => void stream.end() };
+    const call = { peer: stream.getPeer(), abort: () => void stream.end() };
     streams.add(call);
     stream.on("cancelled", () => streams.delete(call));
     stream.on("data", (request: ServerReflectionRequest | MalformedMessage) => {

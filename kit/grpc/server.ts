@@ -5,7 +5,9 @@ import { ServerReflection } from "#gen/grpc/reflection/v1/reflection_pb.js";
 import type { Identity } from "../auth/identity.ts";
 import type { TokenVerifier } from "../auth/tokens.ts";
 import { unavailable } from "../errors.ts";
+import type { Readiness } from "../health/readiness.ts";
 import type { Lifecycle } from "../lifecycle.ts";
+import { listenFault } from "../listen-fault.ts";
 import { serviceDefinition } from "./definition.ts";
 import { type OpenCalls, streamHandler, unaryHandler } from "./handler.ts";
 import { HealthService } from "./health.ts";
@@ -13,12 +15,11 @@ import { deadline } from "./interceptors/deadline.ts";
 import { errors } from "./interceptors/errors.ts";
 import { serverInterceptors } from "./interceptors/index.ts";
 import type { ServerInterceptor } from "./interceptors/interceptor.ts";
-import type { PartChecks } from "./part-checks.ts";
 import { ReflectionIndex, reflectionHandler } from "./reflection.ts";
+import { moveStreamsInTime, sessionsOf } from "./server-sessions.ts";
 import type { ServerStreaming, ServiceEntry, ServiceImpl, Unary } from "./service.ts";
 import { prepareValidation } from "./validation.ts";
 
-const drainMs = 8_000;
 const flushMs = 1_000;
 const seconds = 1_000;
 const minutes = 60_000;
@@ -28,13 +29,12 @@ const serverOptions = {
   "grpc.max_concurrent_streams": 1_000,
   "grpc.keepalive_time_ms": 30 * seconds,
   "grpc.keepalive_timeout_ms": 10 * seconds,
-  // Connections end now and then, so that callers find instances that came later.
-  "grpc.max_connection_age_ms": 5 * minutes,
-  // Longer than an access token is good for: streams end by themselves before.
-  "grpc.max_connection_age_grace_ms": 20 * minutes,
   // grpc-node#2080: channelz keeps what it has counted.
   "grpc.enable_channelz": 0,
 };
+
+/** Connections end now and then, so that callers find instances that came later. */
+const standardAge = { maxMs: 5 * minutes, graceMs: 30 * seconds };
 
 export interface GrpcServerOptions {
   host: string;
@@ -44,8 +44,10 @@ export interface GrpcServerOptions {
   identity: Identity;
   tokens: TokenVerifier;
   lifecycle: Lifecycle;
-  /** Whether parts of its own are there, for the health service: { database: () => database.ping() }. */
-  checks?: PartChecks;
+  /** What the health service tells of the parts that the process works with. */
+  readiness?: Readiness;
+  /** How old a connection gets, and how long its calls may then go on, in milliseconds; 5 min and 30 s unless given. */
+  connectionAge?: { maxMs: number; graceMs: number };
   /** Changes the standard chain: a service adds links of its own, a test takes some out. */
   interceptors?: (standard: ServerInterceptor[]) => ServerInterceptor[];
 }
@@ -63,19 +65,25 @@ export function service<S extends DescService>(desc: S, impl: ServiceImpl<S>): S
 
 /**
  * Serves gRPC, with the standard health and reflection services beside the given ones.
- * When the process stops: answers NOT_SERVING, ends streams, finishes the calls under way for 8 s, then answers UNAVAILABLE.
+ * When the process stops: answers NOT_SERVING until load balancers have heard it, then takes no new calls, ends streams,
+ * finishes the calls under way within the drain time, answers UNAVAILABLE to the others and cuts what is still connected.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   // grpc-js would print headers that it cannot parse, tokens among them.
   setLogVerbosity(logVerbosity.NONE);
-  const server = new Server(serverOptions);
+  const { lifecycle, connectionAge = standardAge } = options;
+  const server = new Server({
+    ...serverOptions,
+    "grpc.max_connection_age_ms": connectionAge.maxMs,
+    "grpc.max_connection_age_grace_ms": connectionAge.graceMs,
+  });
   allowManyCancelled(server);
-  const open: OpenCalls = { unary: new Set(), streams: new Set() };
+  const open: OpenCalls = { unary: new Set(), streams: new Set(), leaving: false };
   const standard = serverInterceptors(options);
   const chain = options.interceptors?.(standard) ?? standard;
   const health = new HealthService(
     options.services.map(({ desc }) => desc.typeName),
-    options.checks,
+    options.readiness,
   );
 
   for (const entry of options.services) {
@@ -86,11 +94,17 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   addReflection(server, [...options.services.map(({ desc }) => desc), health.entry.desc], open);
 
   const port = await bind(server, options.host, options.port);
+  const sessions = sessionsOf(server);
+  lifecycle.use("grpc streams", moveStreamsInTime(sessions, open, connectionAge.graceMs), (end) => end());
   health.setServing(true);
-  options.lifecycle.onDrain("grpc server", () => {
+  lifecycle.onDrain("grpc server", async () => {
+    open.leaving = true;
     health.setServing(false);
     // Those who watch our health hear of it before their stream ends.
-    return setImmediate().then(() => drain(server, open));
+    await setImmediate();
+    await lifecycle.untilHeard(() => sessions().length === 0);
+    await drain(server, open, lifecycle.drainMs);
+    for (const session of sessions()) session.destroy();
   });
   return { port, setServing: (on) => health.setServing(on) };
 }
@@ -133,19 +147,18 @@ function bind(server: Server, host: string, port: number): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-    if (error) reject(error);
+    if (error) reject(listenFault(error, port, "GRPC_PORT"));
     else resolve(bound);
   });
   return promise;
 }
 
-async function drain(server: Server, { unary, streams }: OpenCalls): Promise<void> {
+async function drain(server: Server, { unary, streams }: OpenCalls, drainMs: number): Promise<void> {
   const closing = unavailable("the server is closing", undefined, 0);
   // Streams would never end by themselves; their callers go on at another instance.
   for (const call of streams) call.abort(closing);
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
   await within(drainMs, closed);
-  // forceShutdown would not do: without channelz grpc-js does not know which connections to cut.
   for (const call of unary) call.abort(closing);
   await within(flushMs, closed);
 }

@@ -23,8 +23,7 @@ import { Lifecycle } from "../lifecycle.ts";
 import type { CallEnd } from "./call-end.ts";
 import { type Client, createClient, MeshChannel } from "./client.ts";
 import { methodDefinition } from "./definition.ts";
-import type { ServerInterceptor } from "./interceptors/interceptor.ts";
-import { type GrpcServer, startGrpcServer } from "./server.ts";
+import { type GrpcServer, type GrpcServerOptions, startGrpcServer } from "./server.ts";
 import type { ServiceEntry, ServiceImpl, Unary } from "./service.ts";
 
 type Rule = MessageInitShape<typeof PolicySchema>;
@@ -58,7 +57,7 @@ export interface TestMesh {
 
 export async function startTestMesh(
   services: ServiceEntry[],
-  options: { port?: number; interceptors?: (standard: ServerInterceptor[]) => ServerInterceptor[] } = {},
+  options: Partial<Pick<GrpcServerOptions, "port" | "interceptors" | "connectionAge">> = {},
 ): Promise<TestMesh> {
   const identities = testIdentities<Names>(["gateway", "task", "user"]);
   const issuer = testIssuer();
@@ -71,6 +70,7 @@ export async function startTestMesh(
     tokens: issuer.verifier(),
     lifecycle,
     interceptors: options.interceptors,
+    connectionAge: options.connectionAge,
   });
   const channel = new MeshChannel(`127.0.0.1:${server.port}`);
   return {

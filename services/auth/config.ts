@@ -1,24 +1,11 @@
 import { ConfigError, type EnvSchema, env, readEnv } from "#kit/env.ts";
+import { baseEnvironment, nestBase } from "#kit/service-config.ts";
 import { floor } from "./passwords/argon2.ts";
 
 export const environment = {
-  host: env.string("HOST", { default: "127.0.0.1" }),
-  grpcPort: env.port("GRPC_PORT", { default: 0 }),
-  adminPort: env.port("ADMIN_PORT", { default: 0 }),
-  instanceId: env.string("SERVICE_INSTANCE_ID", { default: "auth-1" }),
-  meshAddress: env.string("MESH_ADDRESS"),
-  identityKeyFile: env.file("MESH_IDENTITY_KEY_FILE"),
-  identityJwksFile: env.file("MESH_IDENTITY_JWKS_FILE"),
-  databaseUrl: env.url("AUTH_DB_URL"),
-  poolMin: env.integer("DB_POOL_MIN", { default: 2, min: 0, max: 1_000 }),
-  poolMax: env.integer("DB_POOL_MAX", { default: 10, min: 1, max: 1_000 }),
-  startTimeout: env.seconds("START_TIMEOUT", { default: 30 }),
-  redisUrl: env.url("REDIS_URL"),
-  kafkaBrokers: env.list("KAFKA_BROKERS"),
-  kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
+  ...baseEnvironment("auth"),
   keySecret: env.secretFile("AUTH_KEY_SECRET_FILE"),
   keyRotation: env.seconds("AUTH_KEY_ROTATION", { default: 2_592_000, min: 5 }),
-  issuer: env.string("AUTH_ISSUER", { default: "taskmesh" }),
   accessTokenTtl: env.integer("AUTH_ACCESS_TOKEN_TTL", { default: 900, min: 1, max: 86_400 }),
   refreshTokenTtl: env.integer("AUTH_REFRESH_TOKEN_TTL", { default: 2_592_000, min: 1 }),
   refreshGrace: env.seconds("AUTH_REFRESH_GRACE", { default: 10, max: 60 }),
@@ -32,25 +19,16 @@ export type AuthConfig = ReturnType<typeof readConfig>;
 /** Throws a ConfigError with one line for each fault. */
 export function readConfig(source?: Record<string, string | undefined>) {
   const values = readEnv(environment, source);
+  const base = nestBase(values);
+  const { pool } = base.database;
   return {
-    instanceId: values.instanceId,
-    listen: { host: values.host, grpcPort: values.grpcPort, adminPort: values.adminPort },
-    mesh: {
-      address: values.meshAddress,
-      identity: { keyFile: values.identityKeyFile, jwksFile: values.identityJwksFile },
-    },
-    database: {
-      url: values.databaseUrl,
-      // A call with an idempotency key works on two connections.
-      pool: { min: values.poolMin, max: Math.max(2, values.poolMax) },
-      startTimeoutMs: values.startTimeout * 1_000,
-    },
-    redis: { url: values.redisUrl },
-    kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
+    ...base,
+    // A call with an idempotency key works on two connections.
+    database: { ...base.database, pool: { ...pool, max: Math.max(2, pool.max) } },
     keys: { secret: readSecret(values.keySecret), rotation: values.keyRotation },
     /** Times in seconds. */
     tokens: {
-      issuer: values.issuer,
+      ...base.tokens,
       accessTtl: values.accessTokenTtl,
       refreshTtl: values.refreshTokenTtl,
       refreshGrace: values.refreshGrace,

@@ -1,49 +1,21 @@
 import { UserService } from "#gen/user/v1/user_service_pb.js";
-import { Identity } from "#kit/auth/identity.ts";
-import { meshTokenVerifier } from "#kit/auth/mesh-token-verifier.ts";
-import { openDatabase } from "#kit/db/database.ts";
-import { openProducer } from "#kit/events/producer.ts";
-import { startRelay } from "#kit/events/relay.ts";
-import { MeshChannel } from "#kit/grpc/client.ts";
 import { etagInterceptors } from "#kit/grpc/interceptors/require-etag.ts";
-import { service, startGrpcServer } from "#kit/grpc/server.ts";
-import { idempotency } from "#kit/idempotency/interceptor.ts";
-import { startAnswerPurge } from "#kit/idempotency/purge.ts";
+import { service } from "#kit/grpc/server.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
-import { openRedis } from "#kit/redis/redis.ts";
-import { startAdmin } from "#observability/admin.ts";
+import { startMeshService } from "#kit/service.ts";
 import type { UserConfig } from "./config.ts";
 import { entities, migrations } from "./db/mikro-orm.config.ts";
 import { rpc } from "./rpc/index.ts";
 
 /** Starts the service; answers when it takes calls. The lifecycle owns all that it opens. */
-export async function startService(config: UserConfig, lifecycle: Lifecycle): Promise<{ port: number }> {
-  const identity = await Identity.load(config.mesh.identity);
-  const database = await openDatabase({
-    ...config.database,
+export function startService(config: UserConfig, lifecycle: Lifecycle): Promise<{ port: number }> {
+  return startMeshService(config, lifecycle, {
+    name: "user",
     entities,
     migrations,
-    lifecycle,
-    applicationName: config.instanceId,
-  });
-  const { brokers, partitions } = config.kafka;
-  const producer = openProducer({ brokers, partitions, clientId: config.instanceId, lifecycle });
-  startRelay({ database, source: "user", producer, lifecycle });
-  startAnswerPurge(database, lifecycle);
-
-  const channel = lifecycle.use("mesh", new MeshChannel(config.mesh.address), (open) => open.close());
-  const redis = openRedis({ url: config.redis.url, lifecycle });
-  const { host, grpcPort, adminPort } = config.listen;
-  const checks = { database: () => database.ping() };
-  if (adminPort > 0) await startAdmin({ host, port: adminPort, lifecycle, checks });
-  return startGrpcServer({
-    host,
-    port: grpcPort,
-    services: [service(UserService, rpc({ database }))],
-    identity,
-    tokens: meshTokenVerifier({ channel, identity, redis, lifecycle, issuer: config.tokens.issuer }),
-    lifecycle,
-    checks,
-    interceptors: (standard) => [...standard, ...etagInterceptors(config.etagMode), idempotency(database)],
+    open: ({ database }) => ({
+      services: [service(UserService, rpc({ database }))],
+      interceptors: etagInterceptors(config.etagMode),
+    }),
   });
 }

@@ -1,5 +1,8 @@
 import type { EnvSchema, Reader } from "#kit/env.ts";
+import { aliasesOf } from "#kit/env-aliases.ts";
+import { environment as stopping } from "#kit/lifecycle.ts";
 import { environment as mail } from "../../cli/mail/config.ts";
+import { environment as ops } from "../../cli/ops/config.ts";
 import { runnerVariables } from "../../cli/runner/settings.ts";
 import { publicPorts } from "../../cli/topology.ts";
 import { environment as consumers } from "../../consumers/config.ts";
@@ -10,8 +13,9 @@ import { environment as notification } from "../../services/notification/config.
 import { environment as task } from "../../services/task/config.ts";
 import { environment as user } from "../../services/user/config.ts";
 
-const schemas: Record<string, EnvSchema> = {
-  "every process": everyProcess,
+/** What every process of ours reads, by its name. */
+export const schemas: Record<string, EnvSchema> = {
+  "every process": { ...everyProcess, ...stopping },
   auth,
   user,
   task,
@@ -19,6 +23,7 @@ const schemas: Record<string, EnvSchema> = {
   gateway,
   consumers,
   mail,
+  ops,
 };
 
 /** The text of .env.example, made from what the processes read. */
@@ -26,6 +31,7 @@ export function renderEnvExample(): string {
   const lines = [
     "# Every variable of the environment, made from the configuration of each process by `npm run env:example`.",
     "# `npm start` sets what the processes need; what you set yourself goes before it.",
+    "# A process reads each of its variables from the file that <VARIABLE>_FILE names, when that is set instead.",
     "",
     "# The runner (`mesh up`)",
     ...Object.values(publicPorts).flatMap(({ title, variable, port }) => [`# ${title}`, `${variable}=${port}`]),
@@ -33,6 +39,8 @@ export function renderEnvExample(): string {
   ];
   for (const [variable, { reader, readers }] of [...variables()].sort(([a], [b]) => a.localeCompare(b))) {
     lines.push("", `# ${reader.expects}; read by ${readers.join(", ")}${isRequired(reader) ? "; required" : ""}`);
+    const others = aliasesOf(variable);
+    if (others.length > 0) lines.push(`# also taken from, in this order: ${others.join(", ")}`);
     lines.push(`# ${variable}=${defaultText(reader)}`);
   }
   return `${lines.join("\n")}\n`;

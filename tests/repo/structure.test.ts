@@ -67,7 +67,7 @@ describe("import rules", () => {
   it("reads the environment only in config files", () => {
     const readers = production.filter(
       ({ path, text }) =>
-        /process\.env\b/.test(text) && !/(^|\/)config\.ts$|^kit\/env\.ts$|^cli\/|^observability\//.test(path),
+        /process\.env\b/.test(text) && !/(^|\/)config\.ts$|^kit\/env\.ts$|^(cli|deploy|observability)\//.test(path),
     );
     expect(readers.map(({ path }) => path)).toEqual([]);
   });

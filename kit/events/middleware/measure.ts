@@ -11,12 +11,13 @@ const duplicates = counter("taskmesh.event.duplicates");
 /** Counts what became of each event and how long it took. */
 export const measure: ConsumerMiddleware = {
   name: "measure",
-  wrap:
-    (next, { group }) =>
-    async (delivery) => {
+  wrap: (next, { group }) => {
+    const byGroup = { "messaging.consumer.group.name": group };
+    // There from the start, so that the first one shows as a change.
+    for (const counted of [retries, deadLetters, duplicates]) counted.add(0, byGroup);
+    return async (delivery) => {
       const { meta } = delivery;
       const started = performance.now();
-      const byGroup = { "messaging.consumer.group.name": group };
       const { result, error } = await next(delivery);
       duration.record((performance.now() - started) / 1000, {
         ...byGroup,
@@ -28,5 +29,6 @@ export const measure: ConsumerMiddleware = {
       else if (result === "dead") deadLetters.add(1, { ...byGroup, "error.type": errorType(error) });
       else if (result === "duplicate") duplicates.add(1, byGroup);
       return { result, error };
-    },
+    };
+  },
 };

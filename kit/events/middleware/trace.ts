@@ -38,7 +38,7 @@ export const trace: ConsumerMiddleware = {
         attributes: {
           ...attributes,
           "messaging.operation.type": "process",
-          "messaging.kafka.offset": meta.offset,
+          "messaging.kafka.offset": Number(meta.offset),
           "messaging.message.id": meta.eventId,
           "taskmesh.event.attempt": meta.attempt,
         },

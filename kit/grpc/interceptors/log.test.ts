@@ -1,7 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
-import { notFound } from "../../errors.ts";
+import { Code, notFound, ServiceError } from "../../errors.ts";
 import { ServerCall } from "../server-call.ts";
 import type { Caller } from "../service.ts";
 import { TestService } from "../testing.ts";
@@ -22,7 +22,7 @@ async function linesOf(next: Handle, caller: Caller, headers: Record<string, str
   call.caller = caller;
   call.accessToken = secret;
   const request = { $typeName: "google.protobuf.StringValue", value: secret };
-  await log({ info: note("info"), debug: note("debug") })
+  await log({ debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") })
     .wrap(next)(call, request)
     .catch(() => {});
   expect(JSON.stringify(lines)).not.toContain(secret);
@@ -48,6 +48,16 @@ describe("the log of calls", () => {
     });
   });
 
+  it.each([
+    [Code.INTERNAL, "error"],
+    [Code.UNAVAILABLE, "warn"],
+    [Code.DEADLINE_EXCEEDED, "warn"],
+    [Code.NOT_FOUND, "info"],
+  ])("tells an answer with code %i at the level %s", async (code, level) => {
+    const error = new ServiceError({ code, reason: ErrorReason.UNSPECIFIED, message: secret });
+    expect((await linesOf(() => Promise.reject(error), user))[0]?.level).toBe(level);
+  });
+
   it("names the status and the reason of an error", async () => {
     const fail = () => Promise.reject(notFound(ErrorReason.TASK_NOT_FOUND, secret));
     const [line] = await linesOf(fail, { kind: "service", name: "task" });
@@ -64,7 +74,7 @@ describe("the log of calls", () => {
     const badly: Handle = () => Promise.reject(new Error("broken"));
     const service: Caller = { kind: "service", name: "task" };
     expect((await linesOf(well, service, headers))[0]?.level).toBe("debug");
-    expect((await linesOf(badly, service, headers))[0]?.level).toBe("info");
+    expect((await linesOf(badly, service, headers))[0]?.level).toBe("error");
     expect((await linesOf(well, user, headers))[0]?.level).toBe("info");
     expect((await linesOf(well, { kind: "anonymous" }, headers))[0]?.level).toBe("info");
   });

@@ -13,6 +13,8 @@ const duration = histogram("rpc.server.call.duration");
 export interface CallLog {
   debug(fields: Record<string, unknown>, message: string): void;
   info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
 }
 
 /** A service says so of calls that it makes again and again by itself; their lines would bury those of people's calls. */
@@ -47,8 +49,7 @@ function report(sink: CallLog, call: ServerCall, start: number, error: unknown):
     [attributes.rpcStatus]: status,
     [attributes.errorType]: reason,
   });
-  const isBackground = error === undefined && caller.kind === "service" && call.header(backgroundHeader) !== undefined;
-  sink[isBackground ? "debug" : "info"](
+  sink[levelOf(call, status)](
     {
       [attributes.rpcMethod]: method,
       [attributes.rpcStatus]: status,
@@ -61,4 +62,15 @@ function report(sink: CallLog, call: ServerCall, start: number, error: unknown):
     },
     "call answered",
   );
+}
+
+const faults = new Set(["UNKNOWN", "INTERNAL", "DATA_LOSS", "UNIMPLEMENTED"]);
+const troubles = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED"]);
+
+/** By the outcome: what is a fault of ours, what is trouble that may pass, and what is an answer like any other. */
+function levelOf(call: ServerCall, status: string): keyof CallLog {
+  if (faults.has(status)) return "error";
+  if (troubles.has(status)) return "warn";
+  const isBackground = call.caller.kind === "service" && call.header(backgroundHeader) !== undefined;
+  return status === "OK" && isBackground ? "debug" : "info";
 }

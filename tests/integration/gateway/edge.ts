@@ -11,6 +11,7 @@ import { ServiceError } from "#kit/errors.ts";
 import { startGrpcServer } from "#kit/grpc/server.ts";
 import type { CallContext, ServiceEntry } from "#kit/grpc/service.ts";
 import { TestService } from "#kit/grpc/testing.ts";
+import { Readiness } from "#kit/health/readiness.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import type { GatewayConfig } from "../../../gateway/config.ts";
 import { createContext } from "../../../gateway/context.ts";
@@ -36,7 +37,7 @@ export interface Edge {
   issuer: TestIssuer;
   lifecycle: Lifecycle;
   /** How the services find what they need; one that throws is away. */
-  parts: { database: () => Promise<void> };
+  parts: Record<"database" | "kafka", () => Promise<void>>;
   arrivals: Arrival[];
   /** What the services do, by "task.v1.TaskService/GetTask". */
   handlers: Map<string, Handler>;
@@ -50,7 +51,7 @@ const services: DescService[] = [AuthService, UserService, TaskService, Notifica
 export async function startEdge(settings: Partial<GatewayConfig> = {}, issuer = testIssuer()): Promise<Edge> {
   const identities = testIdentities(["gateway", "task"]);
   const lifecycle = new Lifecycle();
-  const parts = { database: async () => {} };
+  const parts = { database: async () => {}, kafka: async () => {} };
   const arrivals: Arrival[] = [];
   const handlers = new Map<string, Handler>([
     ["auth.v1.AuthService/GetJwks", async () => ({ keys: [...issuer.jwks.keys] })],
@@ -62,7 +63,10 @@ export async function startEdge(settings: Partial<GatewayConfig> = {}, issuer = 
     identity: identities.task,
     tokens: issuer.verifier(),
     lifecycle,
-    checks: { database: () => parts.database() },
+    readiness: await Readiness.start(lifecycle, {
+      database: { check: () => parts.database(), required: true },
+      kafka: { check: () => parts.kafka() },
+    }),
   });
   const config = gatewayConfig(`127.0.0.1:${port}`, settings);
   const context = await createContext(config, lifecycle, { services, identity: identities.gateway });
