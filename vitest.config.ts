@@ -37,7 +37,7 @@ export default defineConfig({
       {
         test: {
           name: "mesh",
-          include: ["tests/e2e/**/*.test.ts", "tests/chaos/**/*.test.ts", "tests/contract/**/*.test.ts"],
+          include: ["e2e", "chaos", "contract", "telemetry"].map((folder) => `tests/${folder}/**/*.test.ts`),
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

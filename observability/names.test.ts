@@ -22,7 +22,7 @@ describe("the table of names", () => {
 
   test.each(Object.keys(metrics) as MetricName[])("describes %s", (name) => {
     const { description, kind, buckets, attributes: known = [] } = describeMetric(name);
-    expect(name).toMatch(/^(taskmesh|rpc|http|db|messaging|nodejs|v8js|process)\.[a-z0-9_.]+$/);
+    expect(name).toMatch(/^(taskmesh|rpc|http|db|messaging|nodejs|v8js|process|otel)\.[a-z0-9_.]+$/);
     expect(description).toMatch(/^[A-Z0-9]/);
     expect(Object.values<string>(attributes)).toEqual(expect.arrayContaining([...known]));
     expect(known.filter((attribute) => attribute.endsWith(".id") && !attribute.includes("partition"))).toEqual([]);

@@ -4,19 +4,22 @@
  * The types below make a name that is not here a compile error.
  */
 
+import type { ValueOf } from "./attributes.ts";
+
 // Spans
 
 /** The shapes that a span's name may have. Parts in `${}` are from closed sets: methods, topics, tables, routes. */
 export type SpanName =
   | `${string}.${string}/${string}` // an RPC, both sides: task.v1.TaskService/CreateTask
   | `${"GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "WebSocket"} ${string}` // an HTTP route at the gateway
-  | `${"SELECT" | "INSERT" | "UPDATE" | "DELETE" | "CALL" | "BEGIN" | "COMMIT" | "ROLLBACK" | "QUERY" | "TRANSACTION"} ${string}` // the database
-  | `redis ${string}`
-  | `outbox wait` // from the commit of an event until the relay picks it up
+  | `${StatementKind} ${string}` // the database, with the first table
+  | StatementKind // and without one
+  | "outbox wait" // from the commit of an event until the relay picks it up
   | `${"send" | "process" | "receive" | "wait"} ${string}` // Kafka: wait = from the broker's time stamp until it is processed
-  | `relay ${string}` // one batch of the outbox relay
-  | `${"smtp" | "webhook" | "push"} ${string}` // a delivery to the outside
+  | "send mail"
   | `taskmesh ${string}`; // anything else that is worth a span
+
+type StatementKind = "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "CALL" | "COMMIT" | "QUERY";
 
 // Attributes
 
@@ -55,6 +58,9 @@ export const attributes = {
   errorType: "error.type",
   // Runtime
   gcType: "v8js.gc.type",
+  // The tracing SDK's own
+  otelComponentName: "otel.component.name",
+  otelComponentType: "otel.component.type",
   // Ours: calls
   reason: "taskmesh.reason",
   callerKind: "taskmesh.caller.kind",
@@ -73,15 +79,17 @@ export const attributes = {
   taskId: "taskmesh.task.id",
   channel: "taskmesh.channel",
   outcome: "taskmesh.outcome",
+  // Ours: caches
+  cacheName: "taskmesh.cache.name",
+  cacheResult: "taskmesh.cache.result",
   // Ours: rate limits
   limit: "taskmesh.limits.name",
   store: "taskmesh.limits.store",
 } as const;
 
 export type AttributeName = Values<typeof attributes>;
-export type AttributeValue = string | number | boolean | string[];
-/** Only names of the table above. */
-export type SpanAttributes = { [K in AttributeName]?: AttributeValue | undefined };
+/** Only names of the table above, with values of the type that `attributes.ts` gives them. */
+export type SpanAttributes = { [K in AttributeName]?: ValueOf<K> | undefined };
 
 // Metrics
 
@@ -139,6 +147,19 @@ export const metrics = {
     unit: "{call}",
     attributes: ["taskmesh.limits.name"],
   },
+  "taskmesh.gateway.streams": {
+    kind: "upDownCounter",
+    description: "Streams and sockets that are open at the gateway",
+    unit: "{stream}",
+    attributes: ["network.protocol.name"],
+  },
+  // Caches
+  "taskmesh.cache.lookups": {
+    kind: "counter",
+    description: "Looks into a cache, by whether it helped",
+    unit: "{lookup}",
+    attributes: ["taskmesh.cache.name", "taskmesh.cache.result"],
+  },
   // Database
   "db.client.operation.duration": {
     kind: "histogram",
@@ -152,6 +173,11 @@ export const metrics = {
     description: "Connections of the pool",
     unit: "{connection}",
     attributes: ["db.client.connection.state"],
+  },
+  "db.client.connection.max": {
+    kind: "observed",
+    description: "Connections that the pool may have",
+    unit: "{connection}",
   },
   "db.client.connection.pending_requests": {
     kind: "observed",
@@ -180,6 +206,30 @@ export const metrics = {
     attributes: ["error.type"],
   },
   "taskmesh.outbox.leader": { kind: "gauge", description: "1 where the relay is the active one", unit: "1" },
+  "taskmesh.consumer.in_flight": {
+    kind: "upDownCounter",
+    description: "Events that are being handled",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name"],
+  },
+  "taskmesh.consumer.assigned": {
+    kind: "observed",
+    description: "1 for each partition that this process owns",
+    unit: "1",
+    attributes: ["messaging.consumer.group.name", "messaging.destination.name", "messaging.destination.partition.id"],
+  },
+  "taskmesh.consumer.lag": {
+    kind: "observed",
+    description: "Events of an owned partition that are not handled yet",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name", "messaging.destination.name", "messaging.destination.partition.id"],
+  },
+  "taskmesh.consumer.offset": {
+    kind: "observed",
+    description: "The event that comes next in an owned partition: it rises while there is progress",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name", "messaging.destination.name", "messaging.destination.partition.id"],
+  },
   "messaging.process.duration": {
     kind: "histogram",
     description: "Time that an event's handler took",
@@ -257,6 +307,25 @@ export const metrics = {
     description: "Deliveries by channel",
     unit: "{delivery}",
     attributes: ["taskmesh.channel", "taskmesh.outcome"],
+  },
+  // Tracing
+  "otel.sdk.processor.span.processed": {
+    kind: "counter",
+    description: "Spans that were sent, or with an error type that were not",
+    unit: "{span}",
+    attributes: ["otel.component.name", "otel.component.type", "error.type"],
+  },
+  "otel.sdk.processor.span.queue.capacity": {
+    kind: "upDownCounter",
+    description: "Spans that may wait to be sent",
+    unit: "{span}",
+    attributes: ["otel.component.name", "otel.component.type"],
+  },
+  "otel.sdk.processor.span.queue.size": {
+    kind: "observed",
+    description: "Spans that wait to be sent",
+    unit: "{span}",
+    attributes: ["otel.component.name", "otel.component.type"],
   },
   // Process
   "nodejs.eventloop.delay.p50": { kind: "observed", description: "Median delay of the event loop", unit: "s" },

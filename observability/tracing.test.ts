@@ -31,8 +31,8 @@ afterEach(() => {
 /** What the next process gets to see from inside two spans, one in the other. */
 function sentOn(flags: "00" | "01"): Promise<{ traceparent?: string }> {
   const options = { parent: extractContext(carrier(flags)) };
-  return withSpan("redis one", options, () =>
-    withSpan("redis two", {}, async (span: Span) => {
+  return withSpan("taskmesh one", options, () =>
+    withSpan("taskmesh two", {}, async (span: Span) => {
       await Promise.resolve();
       setAttributes(span, { "db.operation.name": "GET" });
       expect(activeTraceId()).toBe(traceId);
@@ -43,7 +43,7 @@ function sentOn(flags: "00" | "01"): Promise<{ traceparent?: string }> {
 
 it("makes a span for each step of a trace that is kept", async () => {
   const { traceparent } = await sentOn("01");
-  expect(started).toEqual(["redis one", "redis two"]);
+  expect(started).toEqual(["taskmesh one", "taskmesh two"]);
   expect(traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
   expect(traceparent).not.toContain(caller);
 });
@@ -56,7 +56,7 @@ it("makes none in a trace that is not kept, and hands the decision on", async ()
 
 it("leaves errors as they are, whether the trace is kept or not", async () => {
   for (const flags of ["00", "01"] as const) {
-    const failing = withSpan("redis one", { parent: extractContext(carrier(flags)) }, () => {
+    const failing = withSpan("taskmesh one", { parent: extractContext(carrier(flags)) }, () => {
       throw new RangeError("no");
     });
     await expect(failing).rejects.toThrow(RangeError);
@@ -64,7 +64,7 @@ it("leaves errors as they are, whether the trace is kept or not", async () => {
 });
 
 it("hands a decision not to keep on to later steps when there is no caller", async () => {
-  const { traceparent } = await withSpan("redis one", {}, () => injectContext<{ traceparent?: string }>({}));
+  const { traceparent } = await withSpan("taskmesh one", {}, () => injectContext<{ traceparent?: string }>({}));
   expect(traceparent).toMatch(/-00$/);
   expect(started).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   type Context,
   context,
   INVALID_SPAN_CONTEXT,
@@ -23,7 +24,7 @@ export type { Context, Link, Span, TimeInput };
 export { ROOT_CONTEXT, SpanKind };
 
 /** The one tracer; it costs next to nothing while tracing is off. */
-export const tracer: Tracer = trace.getTracer("taskmesh");
+const tracer: Tracer = trace.getTracer("taskmesh");
 
 export interface SpanOptions {
   /** INTERNAL unless given. */
@@ -50,7 +51,7 @@ export async function withSpan<T>(
   const unkept = isTracing() ? unkeptSpan(parent) : (trace.getSpan(parent) ?? noSpan);
   if (unkept !== undefined)
     return parent === context.active() ? fn(unkept) : context.with(parent, fn, undefined, unkept);
-  const span = tracer.startSpan(name, { ...rest, attributes: given as Record<string, string> }, parent);
+  const span = startSpan(name, { ...rest, attributes: given }, parent);
   try {
     return await context.with(trace.setSpan(parent, span), fn, undefined, span);
   } catch (error) {
@@ -72,11 +73,7 @@ export function recordedSpan(
 ): Context {
   if (!isTracing() || unkeptSpan(parent) !== undefined) return parent;
   const given = isOptions(options) ? options : { attributes: options };
-  const span = tracer.startSpan(
-    name,
-    { ...given, attributes: given.attributes as Record<string, string>, startTime: start },
-    parent,
-  );
+  const span = startSpan(name, { ...given, startTime: start }, parent);
   span.end(end);
   return trace.setSpan(parent, span);
 }
@@ -94,9 +91,18 @@ function isTracing(): boolean {
   return isOn;
 }
 
+/** A span that its maker ends, with a context that is not the active one for others. `withSpan` where that will do. */
+export function startSpan(
+  name: SpanName,
+  { attributes: given, ...rest }: Pick<SpanOptions, "kind" | "attributes" | "links" | "startTime">,
+  parent: Context = context.active(),
+): Span {
+  return tracer.startSpan(name, { ...rest, attributes: given as Attributes }, parent);
+}
+
 /** Sets attributes that the table of names knows. */
 export function setAttributes(span: Span, values: SpanAttributes): void {
-  if (span.isRecording()) span.setAttributes(values as Record<string, string>);
+  if (span.isRecording()) span.setAttributes(values as Attributes);
 }
 
 /** Marks a span as failed by the type of the error; a message could carry what a person wrote. */
