@@ -1,13 +1,64 @@
 import { extension, type Json, typed } from "./json.ts";
+import { pathRegex, type Rpc } from "./rpcs.ts";
 
 const pathWithoutQuery = "%REQ_WITHOUT_QUERY(:PATH)%";
 
-/** JSON lines on standard output. No query string, no header but the request id: both could carry a token. */
-export function accessLog(listener: "edge" | "mesh", filter?: Json): Json {
+/**
+ * One line for each request at the edge: on standard output, or on standard error when it failed by a fault of ours. A
+ * path that is none of ours is left out: it could be anything that somebody typed.
+ */
+export function edgeLog(rpcs: readonly Rpc[]): Json[] {
+  return [true, false].flatMap((isKnown) => {
+    const path = isKnown ? pathWithoutQuery : "-";
+    const isOne = knownPath(rpcs, isKnown);
+    return [
+      accessLog("edge", { level: "info", path, filter: both(isOne, statusFilter("LE", 499)) }),
+      accessLog("edge", { level: "error", path, filter: both(isOne, statusFilter("GE", 500)) }),
+    ];
+  });
+}
+
+/** A line for each call in the mesh that a part of it failed. */
+export function meshLog(): Json[] {
+  return [accessLog("mesh", { level: "warn", path: pathWithoutQuery, filter: failedCalls })];
+}
+
+const pages = ["/", "/docs", "/docs/scalar.js", "/openapi.json", "/health(/[a-z]+)?"];
+const id = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
+
+/** Paths that are served, with ids in the places of variables and nothing else. */
+function knownPath(rpcs: readonly Rpc[], isKnown: boolean): Json {
+  const paths = rpcs
+    .filter((rpc) => rpc.public)
+    .flatMap(({ path, rest }) => [pathRegex(path), ...rest.map(({ template }) => pathRegex(template, id))]);
+  const regex = `(${[...new Set([...pages.map((page) => page.replaceAll(".", "\\.")), ...paths])].join("|")})(\\?.*)?`;
   return {
-    name: "envoy.access_loggers.stdout",
-    ...(filter ? { filter } : {}),
-    typed_config: typed("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", {
+    header_filter: { header: { name: ":path", string_match: { safe_regex: { regex } }, invert_match: !isKnown } },
+  };
+}
+
+function both(...filters: Json[]): Json {
+  return { and_filter: { filters } };
+}
+
+function statusFilter(op: "LE" | "GE", status: number): Json {
+  const value = { default_value: status, runtime_key: `access_log.edge.status.${op.toLowerCase()}` };
+  return { status_code_filter: { comparison: { op, value } } };
+}
+
+interface Line {
+  level: "info" | "warn" | "error";
+  path: string;
+  filter: Json;
+}
+
+/** JSON lines. No query string, no header but the request id: both could carry a token. */
+function accessLog(listener: "edge" | "mesh", { level, path, filter }: Line): Json {
+  const [name, stream] = level === "error" ? ["stderr", "StderrAccessLog"] : ["stdout", "StdoutAccessLog"];
+  return {
+    name: `envoy.access_loggers.${name}`,
+    filter,
+    typed_config: typed(`envoy.extensions.access_loggers.stream.v3.${stream}`, {
       log_format: {
         formatters: [
           extension(
@@ -16,10 +67,12 @@ export function accessLog(listener: "edge" | "mesh", filter?: Json): Json {
           ),
         ],
         json_format: {
+          level,
           time: "%START_TIME%",
           "service.name": `envoy-${listener}`,
+          "service.instance.id": "%ENVIRONMENT(SERVICE_INSTANCE_ID)%",
           method: "%REQ(:METHOD)%",
-          path: pathWithoutQuery,
+          path,
           protocol: "%PROTOCOL%",
           status: "%RESPONSE_CODE%",
           grpc_status: "%GRPC_STATUS%",
@@ -35,6 +88,7 @@ export function accessLog(listener: "edge" | "mesh", filter?: Json): Json {
           connection_id: "%CONNECTION_ID%",
           request_id: "%REQ(X-REQUEST-ID)%",
           trace_id: "%TRACE_ID%",
+          span_id: "%SPAN_ID%",
         },
       },
     }),
@@ -42,7 +96,7 @@ export function accessLog(listener: "edge" | "mesh", filter?: Json): Json {
 }
 
 /** Calls that a part of the mesh failed. Ordinary refusals (not found, not allowed) are the edge's log's to tell. */
-export const failedCalls: Json = {
+const failedCalls: Json = {
   or_filter: {
     filters: [
       {

@@ -84,7 +84,7 @@ function pathsOf(rateClass: RateClass | undefined, rpcs: readonly Rpc[]): string
   const isMeant = (of: RateClass) => (rateClass === undefined ? of !== RateClass.GENERAL : of === rateClass);
   const meant = rpcs.filter((rpc) => rpc.public && isMeant(rpc.rateClass));
   const paths = new Set(meant.flatMap(({ path, rest }) => [path, ...rest.map(({ template }) => template)]));
-  return paths.size === 0 ? undefined : `(${[...paths].map(pathRegex).join("|")})(\\?.*)?`;
+  return paths.size === 0 ? undefined : `(${[...paths].map((template) => pathRegex(template)).join("|")})(\\?.*)?`;
 }
 
 function header(key: string, value: string): Json {

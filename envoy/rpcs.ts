@@ -62,8 +62,8 @@ function rpcOf(method: DescMethod, cluster: ServiceName): Rpc {
 }
 
 /** "/v1/tasks/{task_id}:share" → "/v1/tasks/[^/:]+:share" */
-export function pathRegex(template: string): string {
-  return template.replaceAll(/[.+*?^$()[\]|\\]/g, "\\$&").replaceAll(/\{[^}]*\}/g, "[^/:]+");
+export function pathRegex(template: string, variable = "[^/:]+"): string {
+  return template.replaceAll(/[.+*?^$()[\]|\\]/g, "\\$&").replaceAll(/\{[^}]*\}/g, () => variable);
 }
 
 function restOf(method: DescMethod): RestBinding[] {

@@ -9,6 +9,12 @@ const ledger: Json[] = [
   { tag: attributes.retryLeft, request_header: { name: retriesHeader } },
 ];
 
+/** Where a stranger is, what it asked for and how it spelled it: the gateway names the route, the log the address. */
+const strangers: Json[] = [
+  { tag: "http.url", value: "%ROUTE_NAME%" },
+  ...["grpc.path", "grpc.authority", "peer.address"].map((tag) => ({ tag, literal: { value: "-" } })),
+];
+
 /** The tracer of a listener, which names itself in the traces. Nothing without a collector. */
 export function tracing(settings: Settings, serviceName: "envoy-edge" | "envoy-mesh"): Json {
   if (settings.otlp === undefined) return {};
@@ -27,10 +33,9 @@ export function tracing(settings: Settings, serviceName: "envoy-edge" | "envoy-m
       operation: serviceName === "envoy-edge" ? "%REQ(:METHOD)% %ROUTE_NAME%" : "%ROUTE_NAME%",
       upstream_operation: "to %UPSTREAM_CLUSTER%",
       custom_tags: [
-        // These replace what Envoy would write: the query, where tokens may be, and what a stranger calls itself.
-        { tag: "http.url", value: "%PATH(NQ)%" },
+        // These replace what Envoy would write.
+        ...(serviceName === "envoy-mesh" ? [{ tag: "http.url", value: "%PATH(NQ)%" }, ...ledger] : strangers),
         { tag: "user_agent", literal: { value: "-" } },
-        ...(serviceName === "envoy-mesh" ? ledger : []),
       ],
     },
     // By default Envoy hides its own decision in the request id, and traces nothing that has none.

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { type EnvSchema, env, readEnv } from "#kit/env.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
@@ -11,8 +12,9 @@ export const environment = {
     expects: `one of ${logLevels.join(", ")}`,
     parse: (text) => (logLevels.includes(text) ? text : undefined),
   },
+  logErrorFile: env.optional(env.string("LOG_ERROR_FILE")),
   adminPort: env.port("ADMIN_PORT", { default: 0 }),
-  otlpEndpoint: env.optional(env.url("OTEL_EXPORTER_OTLP_ENDPOINT")),
+  otlpEndpoint: env.optional(env.url("OTEL_EXPORTER_OTLP_ENDPOINT", ["http", "https"])),
   sampleRatio: env.ratio("OTEL_TRACES_SAMPLER_ARG", { default: 1 }),
 } satisfies EnvSchema;
 
@@ -20,6 +22,8 @@ export interface TelemetryConfig {
   /** Who speaks: on every span, log line and metric. */
   resource: { name: string; instanceId: string };
   logLevel: string;
+  /** Where lines of the level error and above go beside standard error. */
+  logErrorFile?: string | undefined;
   /** False when the process has no admin page: nothing could read its metrics. */
   metrics: boolean;
   /** Undefined when tracing is off. */
@@ -31,9 +35,10 @@ export function readTelemetryConfig(source: Record<string, string | undefined> =
   return {
     resource: {
       name: values.serviceName,
-      instanceId: values.serviceInstanceId || `${values.serviceName}-${process.pid}`,
+      instanceId: values.serviceInstanceId || `${values.serviceName}-${hostname()}`,
     },
     logLevel: values.logLevel,
+    logErrorFile: values.logErrorFile || undefined,
     metrics: values.adminPort !== 0,
     traces: (values.otlpEndpoint && { endpoint: values.otlpEndpoint, sampleRatio: values.sampleRatio }) || undefined,
   };

@@ -1,26 +1,42 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "taskmesh-log-"));
+const errorFile = join(folder, "test-1.error.log");
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const module = new URL("logger.ts", import.meta.url).href;
 
 /** Runs a program that logs, and answers with its lines and how it ended. */
 async function run(body: string, onLine?: (text: string, kill: () => void) => void) {
   const program = `import { createLogger } from ${JSON.stringify(module)};
-    const log = createLogger({ level: "info", service: "test", instanceId: "test-1" }); ${body}`;
+    const log = createLogger({ level: "info", service: "test", instanceId: "test-1", errorFile: process.env.ERROR_FILE }); ${body}`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ERROR_FILE: errorFile },
   });
   let text = "";
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+    errors += piece;
+  });
   child.stdout.setEncoding("utf8").on("data", (piece: string) => {
     text += piece;
     onLine?.(text, () => child.kill("SIGKILL"));
   });
   const [code, signal] = await once(child, "close");
-  return { messages: text.split("\n").filter(Boolean).map(messageOf), code, signal };
+  return { messages: messagesOf(text), errors: messagesOf(errors), code, signal };
 }
 
-const messageOf = (line: string): string => (JSON.parse(line) as { message: string }).message;
+const messagesOf = (text: string): string[] =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => (JSON.parse(line) as { message: string }).message);
 
 describe("the output of logs", () => {
   it("has every line of a process that ends by itself, in order", async () => {
@@ -37,11 +53,24 @@ describe("the output of logs", () => {
   });
 
   it("has what came before an error, and the error, although the process is killed right after", async () => {
-    const { messages, signal } = await run(
+    const { messages, errors, signal } = await run(
       `log.info("before"); log.error("broken"); log.info("lost"); process.kill(process.pid, "SIGKILL");`,
     );
     expect(signal).toBe("SIGKILL");
-    expect(messages).toEqual(["before", "broken"]);
+    expect([messages, errors]).toEqual([["before"], ["broken"]]);
+  });
+
+  it("keeps errors apart: on standard error, and in a file that may be cut while it is open", async () => {
+    writeFileSync(errorFile, "");
+    const cut = `(await import("node:fs")).truncateSync(process.env.ERROR_FILE)`;
+    const { messages, errors } = await run(
+      `log.warn("close"); log.error("first"); ${cut}; log.fatal("last"); log.info("on")`,
+    );
+    expect([messages, errors]).toEqual([
+      ["close", "on"],
+      ["first", "last"],
+    ]);
+    expect(messagesOf(readFileSync(errorFile, "utf8"))).toEqual(["last"]);
   });
 
   it("does not keep a line for long while the process goes on", async () => {

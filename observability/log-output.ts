@@ -5,12 +5,16 @@ const longestWaitMs = 100;
 const error = pino.levels.values.error as number;
 
 /**
- * Standard output, a few lines at a time: a write for each would cost a call more than all else of its line. A line
+ * Standard output for lines below the level error, standard error for the others, which go to the error file as well
+ * when there is one.
+ *
+ * Standard output gets a few lines at a time: a write for each would cost a call more than all else of its line. A line
  * waits 100 ms at most; errors, and what waits before them, are written at once, and all of it when the process ends,
  * by an uncaught error too. Only a kill, or the end of memory, can take the last lines with it, and none of an error.
  */
-export function standardOutput(): pino.DestinationStream {
+export function standardOutput(errorFile?: string): pino.DestinationStream {
   const lines = pino.destination({ dest: 1, sync: true, minLength: bufferBytes });
+  let errors: pino.DestinationStream[] | undefined;
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     clearTimeout(timer);
@@ -23,9 +27,15 @@ export function standardOutput(): pino.DestinationStream {
     [Symbol.for("pino.metadata")]: true,
     lastLevel: 0,
     write(line: string) {
-      lines.write(line);
-      if (this.lastLevel >= error) flush();
-      else timer ??= setTimeout(flush, longestWaitMs).unref();
+      if (this.lastLevel < error) {
+        lines.write(line);
+        timer ??= setTimeout(flush, longestWaitMs).unref();
+        return;
+      }
+      // Where both streams are one file, the lines before it stand before it.
+      flush();
+      errors ??= [2, ...(errorFile ? [errorFile] : [])].map((dest) => pino.destination({ dest, sync: true }));
+      for (const stream of errors) stream.write(line);
     },
   } as pino.DestinationStream & { lastLevel: number };
 }

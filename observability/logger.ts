@@ -6,9 +6,9 @@ import { redact, scrub, serialiseError } from "./redaction.ts";
 
 export type Logger = pino.Logger;
 
-/** Builds the root logger; the destination is standard output unless given. */
+/** Builds the root logger; the destination is standard output, and standard error for errors, unless given. */
 export function createLogger(
-  options: { level: string; service: string; instanceId: string },
+  options: { level: string; service: string; instanceId: string; errorFile?: string | undefined },
   destination?: pino.DestinationStream,
 ): Logger {
   return pino(
@@ -27,7 +27,7 @@ export function createLogger(
       },
       mixin: traceFields,
     },
-    destination ?? standardOutput(),
+    destination ?? standardOutput(options.errorFile),
   );
 }
 
@@ -40,8 +40,9 @@ export function logger(name: string): Logger {
 }
 
 function rootLogger(): Logger {
-  const { resource, logLevel } = readTelemetryConfig();
-  return createLogger({ level: logLevel, service: resource.name, instanceId: resource.instanceId });
+  const { resource, logLevel, logErrorFile } = readTelemetryConfig();
+  const { name: service, instanceId } = resource;
+  return createLogger({ level: logLevel, service, instanceId, errorFile: logErrorFile });
 }
 
 type Arguments = Parameters<pino.LogFn>;

@@ -1,6 +1,7 @@
 import { readSettings } from "../runner/settings.ts";
 import { fetchLastTrace, fetchTrace } from "../trace/jaeger.ts";
-import { buildTraceTree, renderTraceTree } from "../trace/tree.ts";
+import { renderTraceTree } from "../trace/render.ts";
+import { buildTraceTree } from "../trace/tree.ts";
 import { printJson } from "./output.ts";
 
 /** `mesh trace ID` or `mesh trace last`: the way of one request through the mesh, with the time of each hop. */
@@ -9,5 +10,5 @@ export async function trace(id: string, { json }: { json?: boolean }): Promise<v
   const found = id === "last" ? await fetchLastTrace(jaeger, "gateway") : await fetchTrace(jaeger, id);
   const tree = buildTraceTree(found);
   if (json) printJson(tree);
-  else process.stdout.write(`${renderTraceTree(tree)}\n`);
+  else process.stdout.write(`${renderTraceTree(tree, { color: process.stdout.hasColors?.() ?? false })}\n`);
 }

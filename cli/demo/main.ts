@@ -1,4 +1,4 @@
-import { renderTraceTree } from "../trace/tree.ts";
+import { renderTraceTree } from "../trace/render.ts";
 import { UserError } from "../user-error.ts";
 import { addresses } from "./addresses.ts";
 import { doTogether, importProject, join } from "./day.ts";

@@ -1,7 +1,8 @@
-import { appendFile, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { rotateLogs } from "../runner/log-rotation.ts";
 import { Tail } from "./tail.ts";
 
 const all = () => true;
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 async function tailOf(text: string): Promise<Tail> {
   await writeFile(path, text);
-  tail = new Tail("task-1", await open(path));
+  tail = await Tail.open("task-1", path);
   return tail;
 }
 
@@ -46,6 +47,17 @@ it("goes on with what is added, a line only when it is whole", async () => {
   expect(await tail.added()).toEqual([]);
   await appendFile(path, " done\nnext\n");
   expect(await tail.added()).toEqual(["half done", "next"]);
+});
+
+it("misses nothing of a file that is rotated while it is followed", async () => {
+  await tailOf("one\ntwo\n");
+  await tail.last(10, all);
+  await appendFile(path, "late\n");
+  await rotateLogs(folder, 1);
+  await appendFile(path, "new\n");
+  expect(await tail.added()).toEqual(["late", "new"]);
+  await appendFile(path, "newer\n");
+  expect(await tail.added()).toEqual(["newer"]);
 });
 
 it("starts over when the file was cut", async () => {

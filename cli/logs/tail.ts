@@ -1,17 +1,23 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 
 const newline = 0x0a;
 const blockBytes = 256 * 1024;
 
-/** Reads a log from the end and then follows it; starts over when it has been cut by rotation. */
+/** Reads a log from the end and then follows it, past the cuts of rotation. */
 export class Tail {
   readonly name: string;
+  readonly #path: string;
   readonly #file: FileHandle;
   #offset = 0;
 
-  constructor(name: string, file: FileHandle) {
+  private constructor(name: string, path: string, file: FileHandle) {
     this.name = name;
+    this.#path = path;
     this.#file = file;
+  }
+
+  static async open(name: string, path: string): Promise<Tail> {
+    return new Tail(name, path, await open(path));
   }
 
   /** The last lines that are wanted, oldest first: the file is read backwards until there are enough. */
@@ -36,11 +42,31 @@ export class Tail {
   /** What was added since, in whole lines. */
   async added(): Promise<string[]> {
     const { size } = await this.#file.stat();
-    if (size < this.#offset) this.#offset = 0;
+    if (size >= this.#offset) return this.#addedUntil(size);
+    const missed = await this.#restOfFormer();
+    this.#offset = 0;
+    return [...missed, ...(await this.#addedUntil(size))];
+  }
+
+  async #addedUntil(size: number): Promise<string[]> {
     const bytes = await this.#read(this.#offset, size);
     const end = bytes.lastIndexOf(newline) + 1;
     this.#offset += end;
     return bytes.toString("utf8", 0, end).split("\n").slice(0, -1);
+  }
+
+  /** What was written before the cut and not yet read: rotation keeps a copy of the whole. */
+  async #restOfFormer(): Promise<string[]> {
+    const former = await open(`${this.#path}.1`).catch(() => undefined);
+    if (former === undefined) return [];
+    try {
+      const { size } = await former.stat();
+      const bytes = Buffer.alloc(Math.max(0, size - this.#offset));
+      const { bytesRead } = await former.read(bytes, 0, bytes.length, this.#offset);
+      return bytes.toString("utf8", 0, bytesRead).split("\n").filter(Boolean);
+    } finally {
+      await former.close();
+    }
   }
 
   close(): Promise<void> {

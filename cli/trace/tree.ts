@@ -1,16 +1,25 @@
+import { markCriticalPath } from "./critical-path.ts";
 import type { JaegerSpan, JaegerTrace } from "./jaeger.ts";
 
 /** One hop of a trace. Times in microseconds. */
 export interface TraceNode {
   spanId: string;
   service: string;
+  /** Which instance of the service; the service's name for one that does not say. */
+  instance: string;
   operation: string;
+  /** Whether somebody was at it, or it only waited: in the outbox, or in Kafka. */
+  kind: "work" | "wait";
   /** From the begin of the trace. */
   offset: number;
   duration: number;
   /** The part of the duration during which none of its children was at work. */
   own: number;
+  /** On the path that made the whole take as long as it did. */
+  critical: boolean;
   failed: boolean;
+  /** What it failed with: a status, a reason or the class of an error. */
+  error?: string;
   children: TraceNode[];
 }
 
@@ -18,6 +27,10 @@ export interface TraceTree {
   traceId: string;
   /** From the begin of the first span to the end of the last, waits in between included. */
   duration: number;
+  /** When the caller had its answer: the duration of the first span. */
+  answered: number;
+  /** The waits on the critical path, together. */
+  waited: number;
   spans: number;
   services: string[];
   /** Spans without a parent in the trace; more than one when a parent was not sampled or has not arrived. */
@@ -40,43 +53,38 @@ export function buildTraceTree(trace: JaegerTrace): TraceTree {
     node.children.sort(byOffset);
     node.own = node.duration - covered(node);
   }
+  roots.sort(byOffset);
+  markCriticalPath(roots);
+  const all = [...nodes.values()].sort(byOffset);
+  const waits = all.filter(({ kind, critical }) => kind === "wait" && critical);
   return {
     traceId: trace.traceID,
     duration: trace.spans.length === 0 ? 0 : end - begin,
+    answered: roots[0]?.duration ?? 0,
+    waited: waits.reduce((sum, { duration }) => sum + duration, 0),
     spans: trace.spans.length,
-    services: [...new Set([...nodes.values()].sort(byOffset).map((node) => node.service))],
-    roots: roots.sort(byOffset),
+    services: [...new Set(all.map((node) => node.service))],
+    roots,
   };
-}
-
-/** The tree as lines of text: offset, duration, a branch for each hop, its service and operation. */
-export function renderTraceTree(tree: TraceTree): string {
-  const lines = [
-    `trace ${tree.traceId}: ${milliseconds(tree.duration)}, ${tree.spans} spans, ${tree.services.length} services`,
-    `${"AT".padStart(11)}${"TOOK".padStart(12)}`,
-  ];
-  const draw = (node: TraceNode, stem: string, branch: string, next: string) => {
-    const times = `${milliseconds(node.offset).padStart(11)}${milliseconds(node.duration).padStart(12)}`;
-    lines.push(`${times}  ${stem}${branch}${node.service}  ${node.operation}${node.failed ? "  FAILED" : ""}`);
-    for (const [index, child] of node.children.entries()) {
-      const last = index === node.children.length - 1;
-      draw(child, stem + next, last ? "└─ " : "├─ ", last ? "   " : "│  ");
-    }
-  };
-  for (const root of tree.roots) draw(root, "", "", "");
-  return lines.join("\n");
 }
 
 function nodeOf(span: JaegerSpan, trace: JaegerTrace, begin: number): TraceNode {
   const tag = (key: string) => span.tags.find((candidate) => candidate.key === key)?.value;
+  const { serviceName: service = "unknown", tags = [] } = trace.processes[span.processID] ?? {};
+  const failed = tag("error") === true || tag("otel.status_code") === "ERROR";
+  const error = tag("error.type") ?? tag("rpc.response.status_code") ?? tag("http.status_code");
   return {
     spanId: span.spanID,
-    service: trace.processes[span.processID]?.serviceName ?? "unknown",
+    service,
+    instance: String(tags.find(({ key }) => key === "service.instance.id")?.value ?? service),
     operation: span.operationName,
+    kind: /^(outbox )?wait\b/.test(span.operationName) ? "wait" : "work",
     offset: span.startTime - begin,
     duration: span.duration,
     own: span.duration,
-    failed: tag("error") === true || tag("otel.status_code") === "ERROR",
+    critical: false,
+    failed,
+    ...(failed && error !== undefined && { error: String(error) }),
     children: [],
   };
 }
@@ -102,8 +110,4 @@ function covered(node: TraceNode): number {
     reached = Math.max(reached, to);
   }
   return sum;
-}
-
-function milliseconds(microseconds: number): string {
-  return `${(microseconds / 1000).toFixed(1)} ms`;
 }

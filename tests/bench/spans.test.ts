@@ -6,12 +6,14 @@ import type { TraceNode, TraceTree } from "../../cli/trace/tree.ts";
 import { countSpans, missingHops } from "./spans.ts";
 
 function node(service: string, operation: string, children: TraceNode[] = []): TraceNode {
-  return { spanId: operation, service, operation, offset: 0, duration: 1, own: 1, failed: false, children };
+  const times = { offset: 0, duration: 1, own: 1 };
+  const how = { instance: service, kind: "work", critical: false, failed: false } as const;
+  return { spanId: operation, service, operation, ...times, ...how, children };
 }
 
 function tree(...roots: TraceNode[]): TraceTree {
   const services = ["envoy-edge", "gateway", "envoy-mesh", "task", "consumers"];
-  return { traceId: "t", duration: 1, spans: 9, services, roots };
+  return { traceId: "t", duration: 1, answered: 1, waited: 0, spans: 9, services, roots };
 }
 
 const steps = [
