@@ -1,30 +1,19 @@
-import { metrics } from "@opentelemetry/api";
-import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 import type { TelemetryConfig } from "./config.ts";
+import type { MetricsFormat } from "./exposition.ts";
+import { setMeter } from "./metrics.ts";
 import { observeProcess } from "./process-metrics.ts";
+import { PrometheusMeter } from "./prometheus-meter.ts";
 import { resourceOf } from "./resource.ts";
 
-/** Read on demand by the admin page; nothing is pushed. */
-class PullReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
-}
-
-/** Starts the meters. `render` answers in Prometheus' text format. */
+/** Starts the meters. `render` answers in Prometheus' text format 0.0.4, or in OpenMetrics with exemplars. */
 export function startMetrics(resource: TelemetryConfig["resource"]) {
-  const reader = new PullReader();
-  const provider = new MeterProvider({ resource: resourceOf(resource), readers: [reader] });
-  metrics.setGlobalMeterProvider(provider);
+  const meter = new PrometheusMeter(resourceOf(resource).attributes as Record<string, string>);
+  setMeter(meter);
   const stopObserving = observeProcess();
-
-  const render = async (): Promise<string> => {
-    const { PrometheusSerializer } = await import("@opentelemetry/exporter-prometheus");
-    const { resourceMetrics } = await reader.collect();
-    return `${new PrometheusSerializer(undefined, false, undefined, false, true).serialize(resourceMetrics).trimEnd()}\n`;
-  };
+  const render = async (format: MetricsFormat = "text"): Promise<string> => meter.render(format);
   const stop = async (): Promise<void> => {
     stopObserving();
-    await provider.shutdown();
+    setMeter(undefined);
   };
   return { render, stop };
 }

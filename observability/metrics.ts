@@ -1,20 +1,45 @@
-import { metrics as api, type Meter, type ObservableResult } from "@opentelemetry/api";
-import { describeMetric, type MetricAttributes, type MetricName, type MetricOf } from "./names.ts";
+import type { MetricAttributes, MetricName, MetricOf } from "./names.ts";
 
-type Values = Record<string, string>;
+type Values = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Made on first use, so that a module may declare its instruments before telemetry has started. */
-function lazily<I>(create: (meter: Meter) => I): () => I {
-  let instrument: I | undefined;
-  return () => {
-    instrument ??= create(api.getMeter("taskmesh"));
-    return instrument;
-  };
+/** Takes one measurement. The attributes are those of the table of names. */
+export type Write = (value: number, attributes?: Values) => void;
+type Read = (record: Write) => void;
+
+/** Keeps the measurements of a process; without one they go nowhere. */
+export interface Meter {
+  open(name: MetricName): Write;
+  observe(name: MetricName, read: Read): () => void;
 }
 
-function optionsOf(name: MetricName) {
-  const { description, unit, buckets } = describeMetric(name);
-  return { description, unit, advice: buckets && { explicitBucketBoundaries: [...buckets] } };
+interface Slot {
+  name: MetricName;
+  write: Write;
+}
+
+interface Observation {
+  name: MetricName;
+  read: Read;
+  end: () => void;
+}
+
+const nothing = (): void => {};
+const slots: Slot[] = [];
+const observations = new Set<Observation>();
+let meter: Meter | undefined;
+
+/** Sends what is measured from now on to a meter, or nowhere. Modules may declare their instruments before and after. */
+export function setMeter(next: Meter | undefined): void {
+  meter = next;
+  for (const slot of slots) slot.write = next?.open(slot.name) ?? nothing;
+  for (const observation of observations)
+    observation.end = next?.observe(observation.name, observation.read) ?? nothing;
+}
+
+function open(name: MetricName): Slot {
+  const slot = { name, write: meter?.open(name) ?? nothing };
+  slots.push(slot);
+  return slot;
 }
 
 export interface Counter<N extends MetricName> {
@@ -26,40 +51,44 @@ export interface Recorder<N extends MetricName> {
 
 /** A number that only grows. */
 export function counter<N extends MetricOf<"counter">>(name: N): Counter<N> {
-  const instrument = lazily((meter) => meter.createCounter(name, optionsOf(name)));
-  return { add: (value, attributes) => instrument().add(value, attributes as Values) };
+  const slot = open(name);
+  return { add: (value, attributes) => slot.write(value, attributes as Values) };
 }
 
 /** A number of things that come and go. */
 export function upDownCounter<N extends MetricOf<"upDownCounter">>(name: N): Counter<N> {
-  const instrument = lazily((meter) => meter.createUpDownCounter(name, optionsOf(name)));
-  return { add: (value, attributes) => instrument().add(value, attributes as Values) };
+  const slot = open(name);
+  return { add: (value, attributes) => slot.write(value, attributes as Values) };
 }
 
-/** A distribution, in the unit of its table entry; durations are in seconds. */
+/**
+ * A distribution, in the unit of its table entry; durations are in seconds. A measurement inside of a span that is kept
+ * leaves the ids of that span behind as the exemplar of its bucket.
+ */
 export function histogram<N extends MetricOf<"histogram">>(name: N): Recorder<N> {
-  const instrument = lazily((meter) => meter.createHistogram(name, optionsOf(name)));
-  return { record: (value, attributes) => instrument().record(value, attributes as Values) };
+  const slot = open(name);
+  return { record: (value, attributes) => slot.write(value, attributes as Values) };
 }
 
 /** A value that is set whenever it is known. */
 export function gauge<N extends MetricOf<"gauge">>(name: N): Recorder<N> {
-  const instrument = lazily((meter) => meter.createGauge(name, optionsOf(name)));
-  return { record: (value, attributes) => instrument().record(value, attributes as Values) };
+  const slot = open(name);
+  return { record: (value, attributes) => slot.write(value, attributes as Values) };
 }
 
-/** A value that is asked for when somebody reads the metrics. Answers with what ends the asking. */
+/**
+ * A value that is asked for when somebody reads the metrics; what is not answered is not there. Several that answer for
+ * the same series add up. Answers with what ends the asking.
+ */
 export function observe<N extends MetricOf<"observed" | "observedCounter">>(
   name: N,
   read: (record: (value: number, attributes?: MetricAttributes<N>) => void) => void,
 ): () => void {
-  const meter = api.getMeter("taskmesh");
-  const instrument =
-    describeMetric(name).kind === "observedCounter"
-      ? meter.createObservableCounter(name, optionsOf(name))
-      : meter.createObservableGauge(name, optionsOf(name));
-  const callback = (result: ObservableResult) =>
-    read((value, attributes) => result.observe(value, attributes as Values));
-  instrument.addCallback(callback);
-  return () => instrument.removeCallback(callback);
+  const observation: Observation = { name, read: read as Read, end: nothing };
+  observation.end = meter?.observe(name, observation.read) ?? nothing;
+  observations.add(observation);
+  return () => {
+    observation.end();
+    observations.delete(observation);
+  };
 }

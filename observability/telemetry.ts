@@ -1,10 +1,11 @@
 import type { TelemetryConfig } from "./config.ts";
+import type { MetricsFormat } from "./exposition.ts";
 
 type Stop = () => Promise<unknown>;
 
 const flushLimitMs = 2000;
 const running: Stop[] = [];
-let renderer: (() => Promise<string>) | undefined;
+let renderer: ((format?: MetricsFormat) => Promise<string>) | undefined;
 
 /**
  * Starts what the configuration asks for. The SDKs are loaded only when they are used: a process without a collector
@@ -25,9 +26,9 @@ export async function startTelemetry(config: TelemetryConfig): Promise<void> {
   }
 }
 
-/** The metrics of this process in Prometheus' text format; undefined when they are off. */
-export async function renderMetrics(): Promise<string | undefined> {
-  return renderer?.();
+/** The metrics of this process, in Prometheus' text format 0.0.4 unless told otherwise; undefined when they are off. */
+export async function renderMetrics(format?: MetricsFormat): Promise<string | undefined> {
+  return renderer?.(format);
 }
 
 /** Sends the spans that are still in memory, for at most 2 seconds. The last thing that a process does; never throws. */

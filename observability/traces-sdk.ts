@@ -1,4 +1,4 @@
-import { type DiagLogger, DiagLogLevel, diag, metrics, trace } from "@opentelemetry/api";
+import { type DiagLogger, DiagLogLevel, diag, trace } from "@opentelemetry/api";
 import { setGlobalErrorHandler } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import {
@@ -11,6 +11,7 @@ import type { TelemetryConfig } from "./config.ts";
 import { errorType } from "./error-type.ts";
 import { logger } from "./logger.ts";
 import { resourceOf } from "./resource.ts";
+import { sdkMeters } from "./sdk-meters.ts";
 import { seldom } from "./seldom.ts";
 
 const queueSize = 16_384;
@@ -36,7 +37,7 @@ export function startTraces(
     scheduledDelayMillis: flushEveryMs,
     exportTimeoutMillis: exportTimeoutMs + 500,
     // Counts what was sent, what failed and what did not fit: otel_sdk_processor_span_processed_total by error_type.
-    selfObsMeterProvider: metrics.getMeterProvider(),
+    selfObsMeterProvider: sdkMeters,
   });
   const provider = new TracerProvider({
     resource: resourceOf(resource),
