@@ -41,6 +41,17 @@ describe("the topology", () => {
     expect(new Set(numbers).size).toBe(numbers.length);
   });
 
+  // Gateway, auth, user, task, notification, consumers: one process of the consumers runs both groups.
+  test.each([
+    ["light [000.03]", "light", [1, 1, 1, 1, 1, 1]],
+    ["default", "default", [2, 2, 2, 2, 2, 3]],
+    ["medium [000.04]", "medium", [2, 2, 2, 3, 2, 5]],
+    ["heavy", "heavy", [4, 5, 5, 8, 3, 15]],
+  ] as const)("has the numbers of the profile %s", (_title, profile, numbers) => {
+    const names = ["gateway", "auth", "user", "task", "notification", "consumers"] as const;
+    expect(names.map((name) => processes[name].replicas[profile])).toEqual(numbers);
+  });
+
   test("grows from profile to profile", () => {
     for (const { replicas } of rows) {
       const counts = profiles.map((profile) => replicas[profile]);

@@ -36,6 +36,7 @@ describe("Envoy takes the configuration", () => {
     ["without instances yet", { gatewayHttp: [], gatewayGrpc: [] }],
     ["of containers", inContainers],
     ["with round robin, behind a proxy of ours", { lbPolicy: "ROUND_ROBIN", trustedProxies: 1 }],
+    ["with the hash of addresses", { lbPolicy: "IP_HASH" }],
     ["with traces", { otlp: { host: "127.0.0.1", port: 4317 }, samplePercent: 12.5 }],
   ] as const)("%s", async (_name, options) => {
     const { path } = (await locate()) ?? (await fetchEnvoy(() => {}));
