@@ -33,11 +33,13 @@ export function loadAssignment(name: string, endpoints: Endpoint[]): Json {
     cluster_name: name,
     endpoints: [
       {
-        lb_endpoints: endpoints.map(({ host, port, healthPort }) => ({
+        lb_endpoints: endpoints.map(({ host, port, healthPort, weight, standby }) => ({
           endpoint: {
             address: socketAddress(host, port),
             ...(healthPort === undefined ? {} : { health_check_config: { port_value: healthPort } }),
           },
+          ...(weight === undefined ? {} : { load_balancing_weight: weight }),
+          ...(standby ? { health_status: "DRAINING" } : {}),
         })),
       },
     ],

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { LbPolicy } from "../../envoy/balancing.ts";
 import { writeEnvoyConfig } from "../../envoy/config.ts";
 import { writeEndpoints } from "../../envoy/endpoints.ts";
 import type { Endpoint } from "../../envoy/options.ts";
 import { type ProcessRow, processes, processNames } from "../topology.ts";
 import type { CertificateFiles } from "./certificate.ts";
+import { type Host, passesHealth, readHosts } from "./envoy-hosts.ts";
 import type { Instance } from "./instance.ts";
 
 export interface EdgePorts {
@@ -21,12 +23,20 @@ export interface EdgeOptions {
   samplePercent?: number;
   /** By how much the limits of connections are multiplied; 1 unless given. */
   rateLimitScale?: number;
+  /** How calls are dealt out; LEAST_REQUEST unless given. */
+  lbPolicy?: LbPolicy;
+  /** With the filter that `mesh fault rpc` needs. */
+  faults?: boolean;
 }
+
+/** What an instance gets of the calls, unless all get the same: a weight beside those of the others, or none for now. */
+export type Traffic = Pick<Endpoint, "weight" | "standby">;
 
 /** Envoy's view of the mesh: which instances are behind each cluster. Envoy follows the files, so nothing is restarted. */
 export class Edge {
   readonly #folder: string;
   readonly #members = new Map<string, Map<string, Endpoint>>();
+  readonly #traffic = new Map<string, Traffic>();
   #writing: Promise<void> = Promise.resolve();
 
   constructor(folder: string) {
@@ -50,6 +60,8 @@ export class Edge {
       ...(options.otlpGrpcPort && { otlp: { host: "127.0.0.1", port: options.otlpGrpcPort } }),
       ...(options.samplePercent !== undefined && { samplePercent: options.samplePercent }),
       ...(options.rateLimitScale !== undefined && { rateLimitScale: options.rateLimitScale }),
+      ...(options.lbPolicy && { lbPolicy: options.lbPolicy }),
+      ...(options.faults && { faults: true }),
     });
     return configFile;
   }
@@ -72,16 +84,31 @@ export class Edge {
     }
   }
 
+  /**
+   * Deals the calls out anew: in one step for each cluster, also for instances that are yet to come. An instance without
+   * an entry gets as much as any other.
+   */
+  async direct(traffic: ReadonlyMap<string, Traffic>): Promise<void> {
+    this.#traffic.clear();
+    for (const [name, share] of traffic) this.#traffic.set(name, share);
+    for (const [cluster, members] of this.#members) if (members.size > 0) await this.#write(cluster);
+  }
+
+  /** What an instance will get once it is there. */
+  prepare({ name }: Instance, traffic: Traffic): void {
+    this.#traffic.set(name, traffic);
+  }
+
   /** Resolves once Envoy sends traffic to every instance behind its clusters; false when it does not in time. */
   async settle(adminPort: number, signal: AbortSignal, timeoutMs = 20_000): Promise<boolean> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const answer = await fetch(`http://127.0.0.1:${adminPort}/clusters`, { signal: AbortSignal.timeout(2000) })
-        .then((response) => response.text())
-        .catch(() => "");
-      const healthy = healthyEndpoints(answer);
+      const hosts = await readHosts(adminPort).catch(() => new Map<string, Host>());
       const missing = [...this.#members].filter(([cluster, members]) =>
-        [...members.values()].some(({ host, port }) => !healthy.has(`${cluster}::${host}:${port}`)),
+        [...members].some(([name, { host, port }]) => {
+          const flags = hosts.get(`${cluster}::${host}:${port}`)?.flags ?? "unknown";
+          return this.#traffic.get(name)?.standby ? !passesHealth(flags) : flags !== "healthy";
+        }),
       );
       if (missing.length === 0 || signal.aborted) return true;
       if (Date.now() > deadline) return false;
@@ -89,17 +116,32 @@ export class Edge {
     }
   }
 
+  /** Resolves once Envoy has taken up that an instance is behind no cluster; false when it has not in time. */
+  async hasLetGo({ ports }: Instance, row: ProcessRow, adminPort: number, timeoutMs = 2000): Promise<boolean> {
+    const deadline = Date.now() + timeoutMs;
+    const places = Object.entries(row.clusters).map(([port, cluster]) => `${cluster}::127.0.0.1:${ports[port]}`);
+    for (;;) {
+      // An Envoy that is away sends nothing to anybody.
+      const hosts = await readHosts(adminPort).catch(() => new Map<string, Host>());
+      if (!places.some((place) => hosts.has(place))) return true;
+      if (Date.now() > deadline) return false;
+      await sleep(20);
+    }
+  }
+
   /** One file at a time, and always with the newest members. */
   #write(cluster: string): Promise<void> {
     const next = this.#writing.then(() =>
-      writeEndpoints(this.#folder, cluster, [...(this.#members.get(cluster)?.values() ?? [])]),
+      writeEndpoints(
+        this.#folder,
+        cluster,
+        [...(this.#members.get(cluster) ?? [])].map(([name, endpoint]) => ({
+          ...endpoint,
+          ...this.#traffic.get(name),
+        })),
+      ),
     );
     this.#writing = next.catch(() => {});
     return next;
   }
-}
-
-/** The endpoints, as `cluster::host:port`, that Envoy's page /clusters calls healthy. */
-export function healthyEndpoints(page: string): Set<string> {
-  return new Set([...page.matchAll(/^(.+)::health_flags::healthy$/gm)].map(([, endpoint = ""]) => endpoint));
 }
