@@ -72,6 +72,8 @@ function launch(spec: ProcessSpec): ChildProcess {
 async function stopChild(child: ChildProcess, ended: Promise<Ending>, spec: ProcessSpec): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(spec.stopSignal);
+  // One that a fault has halted hears of nothing until it goes on.
+  child.kill("SIGCONT");
   const timer = setTimeout(() => child.kill("SIGKILL"), spec.stopGrace);
   await ended;
   clearTimeout(timer);

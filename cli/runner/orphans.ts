@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startTimeOf } from "./process-table.ts";
+import { processTree, signalAll } from "./process-tree.ts";
 import type { InstanceState, MeshState } from "./state.ts";
 
 const grace = 10_000;
@@ -20,6 +21,8 @@ export async function stopOrphans(state: MeshState | undefined): Promise<string[
   const deadline = Date.now() + grace;
   for (const instance of found.reverse()) {
     send(instance, instance.name === "postgres" ? "SIGINT" : "SIGTERM");
+    // A fault may have halted it, and what it has started.
+    signalAll(await processTree(instance.pid as number), "SIGCONT");
   }
   while (Date.now() < deadline && (await anyAlive(found))) await sleep(50);
   for (const instance of found) if (await isAlive(instance)) send(instance, "SIGKILL");

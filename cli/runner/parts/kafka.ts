@@ -19,7 +19,14 @@ const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 const heap = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"];
 const run = promisify(execFile);
 
-export type KafkaOptions = { dataDir: string; port: number; controllerPort: number; logFile: string };
+export type KafkaOptions = {
+  dataDir: string;
+  port: number;
+  controllerPort: number;
+  /** Where clients are told to go, when something stands before the broker. */
+  advertisedPort?: number | undefined;
+  logFile: string;
+};
 export type KafkaProgram = Program & { java: string };
 
 export function addressFromEnvironment(): string | undefined {
@@ -107,7 +114,7 @@ function serverProperties(options: KafkaOptions): string {
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${options.controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${options.port},CONTROLLER://127.0.0.1:${options.controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${options.port}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${options.advertisedPort ?? options.port}`,
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "log.dirs": join(options.dataDir, "log"),

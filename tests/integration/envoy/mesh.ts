@@ -12,11 +12,12 @@ import { type GrpcUpstream, startGrpcUpstream, startHttpUpstream, type Upstream 
 export interface TestMesh {
   edge: number;
   mesh: number;
+  admin: number;
   gatewayHttp: Upstream;
   gatewayGrpc: GrpcUpstream;
   services: Record<ServiceName, GrpcUpstream>;
   /** The instances behind a cluster, from now on. */
-  setEndpoints(cluster: string, upstreams: Upstream[]): Promise<void>;
+  setEndpoints(cluster: string, upstreams: Placed[]): Promise<void>;
   /** Resolves when Envoy takes so many hosts of a cluster for healthy. */
   untilHealthy(cluster: string, count: number): Promise<void>;
   stat(name: string): Promise<number>;
@@ -26,7 +27,10 @@ export interface TestMesh {
   stop(): Promise<void>;
 }
 
-const at = ({ port }: Upstream): Endpoint => ({ host: "127.0.0.1", port });
+/** An upstream, and what a release gives it of the calls. */
+export type Placed = Pick<Upstream, "port"> & Pick<Endpoint, "weight" | "standby">;
+
+const at = ({ port, weight, standby }: Placed): Endpoint => ({ host: "127.0.0.1", port, weight, standby });
 
 /** A real Envoy with the project's configuration between small upstreams that tell what reached them. */
 export async function startMesh(options: Partial<EnvoyOptions> = {}, rpcs?: Rpc[]): Promise<TestMesh> {
@@ -74,6 +78,7 @@ export async function startMesh(options: Partial<EnvoyOptions> = {}, rpcs?: Rpc[
   return {
     edge,
     mesh,
+    admin,
     gatewayHttp,
     gatewayGrpc,
     services,

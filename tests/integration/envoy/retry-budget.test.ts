@@ -55,7 +55,7 @@ async function startFailing(): Promise<{ port: number; attempts: () => number }>
 async function amplification(headers: Record<string, string>): Promise<number> {
   mesh = await startMesh();
   const failing = await startFailing();
-  await mesh.setEndpoints("task", [{ ...failing, seen: [], serving: true, stop: async () => {} }]);
+  await mesh.setEndpoints("task", [failing]);
   await mesh.untilHealthy("task", 1);
   const session = connect(`http://127.0.0.1:${mesh.mesh}`).setMaxListeners(calls + 10);
   closers.push(() => session.destroy());

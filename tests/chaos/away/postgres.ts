@@ -1,0 +1,85 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Person } from "../../_util/person.ts";
+import { until } from "../../_util/until.ts";
+import { type Load, quantileMs, statusesOf } from "./load.ts";
+import { holdTable, takeAllConnections } from "./sessions.ts";
+import { endedBetween, type Finding, type Size, type Stage } from "./stage.ts";
+
+/** PostgreSQL is killed, has no connection left, and lets the pools run out: every failure says when to come back, and nothing is lost. */
+export async function postgresAway(stage: Stage, { seconds, rps, patienceMs = 60_000 }: Size): Promise<Finding> {
+  const [ann] = await stage.people("Ann");
+  const violations: string[] = [];
+  const figures: Finding["figures"] = {};
+  const ended = await stage.restarts(["postgres"]);
+  const load = stage.load(ann, { rps });
+  await delay(1000);
+
+  // A call that has a connection and waits for a lock may run out of its own time instead, which is DEADLINE_EXCEEDED.
+  const during = async (name: string, fault: () => Promise<() => Promise<void>>, mayBeLate = false) => {
+    const from = performance.now();
+    const heal = await fault();
+    await delay(seconds * 1000);
+    await heal();
+    figures[`back after ${name}, ms`] = Math.round(await untilWell(load, patienceMs));
+    const inside = load.samples.filter(({ at }) => at >= from);
+    const failed = inside.filter(({ status }) => status !== 200);
+    figures[`statuses ${name}`] = statusesOf(inside);
+    figures[`p99 of failures ${name}, ms`] = quantileMs(failed, 0.99);
+    if (failed.length === 0) violations.push(`${name}: nobody noticed, so nothing was tested`);
+    const told = failed.filter(({ status, retryAfter }) => status === 503 && retryAfter === true);
+    if (told.length === 0) violations.push(`${name}: nobody was told when to come back`);
+    const mute = failed.filter((sample) => !told.includes(sample) && !(mayBeLate && sample.status === 504));
+    if (mute.length > 0) violations.push(`${name}: not all failures are 503 with Retry-After: ${statusesOf(mute)}`);
+  };
+  await during("killed", async () => {
+    const { id } = await stage.begin({ kind: "kill", target: "postgres" }, 600_000);
+    return async () => {
+      await stage.heal(id);
+      await stage.untilReady("postgres");
+    };
+  });
+  await during("without connections", () => takeAllConnections(stage));
+  await during("with its pools exhausted", () => holdTable(stage, { database: "task", table: "task" }), true);
+  await load.end();
+
+  const unsure = load.wishes.filter(({ taskId }) => taskId === undefined);
+  for (const wish of unsure)
+    await until(`an answer for ${wish.key}`, async () => (await load.ask(wish)).status === 200);
+  figures.writes = load.wishes.length;
+  figures["writes asked for again"] = unsure.length;
+  violations.push(...(await miscounted(ann, load)));
+  const restarted = endedBetween(ended, await stage.restarts(["postgres"]));
+  if (restarted.length > 0) violations.push(`ended by themselves: ${restarted.join(", ")}`);
+  return { figures, violations };
+}
+
+/** Milliseconds until a read and a write succeed again, both sent from now on, as the load sees it. */
+async function untilWell(load: Load, timeoutMs: number): Promise<number> {
+  const now = performance.now();
+  const well = (write: boolean) =>
+    load.samples.find((sample) => sample.at >= now && sample.write === write && sample.status === 200);
+  const [read, write] = await until(
+    "calls to succeed again",
+    () => {
+      const pair = [well(false), well(true)];
+      return pair.every((sample) => sample !== undefined) && pair;
+    },
+    { timeoutMs, everyMs: 20 },
+  );
+  return Math.max(...[read, write].map((sample) => (sample?.at ?? 0) + (sample?.ms ?? 0))) - now;
+}
+
+/** Wishes that are not there exactly once. */
+async function miscounted(author: Person, load: Load): Promise<string[]> {
+  const counts = new Map<string, number>();
+  let pageToken = "";
+  do {
+    const page = await author.ask(`GET /v1/tasks?pageSize=200&pageToken=${encodeURIComponent(pageToken)}`);
+    for (const { title } of page.tasks) counts.set(title, (counts.get(title) ?? 0) + 1);
+    pageToken = page.nextPageToken ?? "";
+  } while (pageToken !== "");
+  const wrong = load.wishes.map(({ title }) => counts.get(title) ?? 0).filter((count) => count !== 1);
+  return wrong.length === 0
+    ? []
+    : [`${wrong.length} tasks are not there exactly once (${wrong.slice(0, 10).join(", ")})`];
+}

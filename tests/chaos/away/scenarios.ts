@@ -1,0 +1,24 @@
+import { jaegerAway } from "./jaeger.ts";
+import { kafkaAway } from "./kafka.ts";
+import { postgresAway } from "./postgres.ts";
+import { redisAway } from "./redis.ts";
+import type { Finding, Size, Stage } from "./stage.ts";
+import { workerAway } from "./worker.ts";
+
+/** What can be away, by the goal that says what must hold then. */
+export const scenarios = {
+  R8: { title: "Redis is killed and comes back empty, then hangs", run: redisAway },
+  R9: { title: "Kafka is killed", run: kafkaAway },
+  R10: { title: "PostgreSQL is killed, has no connection left, lets the pools run out", run: postgresAway },
+  R11: { title: "Jaeger refuses, hangs, is slow, is killed", run: jaegerAway },
+  worker: { title: "one of two workers is killed", run: workerAway },
+} as const satisfies Record<string, { title: string; run(stage: Stage, size: Size): Promise<Finding> }>;
+
+/** Plays one of them; whatever becomes of it, nothing of it goes on after it. */
+export async function play(stage: Stage, name: keyof typeof scenarios, size: Size): Promise<Finding> {
+  try {
+    return await scenarios[name].run(stage, size);
+  } finally {
+    await stage.quieten();
+  }
+}
