@@ -1,11 +1,18 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import manifest from "../package.json" with { type: "json" };
+import { addAutoscale } from "./commands/autoscale.ts";
 import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
+import { addEvents } from "./commands/events.ts";
+import { addFault } from "./commands/fault.ts";
+import { addLoad } from "./commands/load.ts";
 import { logs } from "./commands/logs.ts";
+import { addOps } from "./commands/ops.ts";
 import { ps } from "./commands/ps.ts";
+import { addRelease } from "./commands/release.ts";
 import { scale } from "./commands/scale.ts";
 import { tier } from "./commands/tier.ts";
+import { addTop } from "./commands/top.ts";
 import { trace } from "./commands/trace.ts";
 import { up } from "./commands/up.ts";
 import { logLevels } from "./logs/filter.ts";
@@ -21,6 +28,8 @@ function program(): Command {
     .description("start everything and run until Ctrl-C")
     .option("-p, --profile <name>", `how many of each: ${profiles.join(", ")}`)
     .option("-d, --detach", "return once it is ready, and leave it running")
+    .option("--autoscale", "follow the cluster's autoscaling files from the start, as `mesh autoscale on` does")
+    .option("--faults", "with what `mesh fault` needs to come between the processes and the parts")
     .option(...json)
     .action(up);
   mesh
@@ -38,6 +47,7 @@ function program(): Command {
     .description("the last lines of the logs, of all or of the named services")
     .option("-f, --follow", "go on with what is added")
     .option("-n, --lines <count>", "how many lines of each", wholeNumber, 20)
+    .option("-e, --errors", "errors only, out of the logs that are kept of them")
     .addOption(new Option("-l, --level <least>", "our processes' lines of this level and above").choices(logLevels))
     .option("-t, --trace <id>", "our processes' lines of one trace; its first digits will do")
     .option("-u, --user <id>", "our processes' lines of one user's calls")
@@ -45,12 +55,12 @@ function program(): Command {
     .action(logs);
   mesh
     .command("scale <targets...>")
-    .description("set the number of instances: consumers=3")
+    .description("set the number of instances: consumers=3 task=2; all=4 is every service")
     .option(...json)
     .action(scale);
   mesh
     .command("doctor")
-    .description("whether this machine can run it")
+    .description("what ails this machine or the running mesh, and what to do about it")
     .option(...json)
     .action(doctor);
   mesh
@@ -63,6 +73,13 @@ function program(): Command {
     .description("which limits an account has: standard or premium")
     .option(...json)
     .action(tier);
+  addAutoscale(mesh);
+  addFault(mesh);
+  addEvents(mesh);
+  addOps(mesh);
+  addTop(mesh);
+  addRelease(mesh);
+  addLoad(mesh);
   return mesh;
 }
 

@@ -1,3 +1,4 @@
+import { balancing } from "./balancing.ts";
 import { endpointsFile, loadAssignment } from "./endpoints.ts";
 import { duration, extension, type Json, typed } from "./json.ts";
 import { type Endpoint, type HealthPolicy, type ServiceName, type Settings, serviceNames } from "./options.ts";
@@ -54,8 +55,7 @@ function cluster(settings: Settings, name: ClusterName, { endpoints, protocol, h
     ...discovery(settings, name, endpoints),
     // A connection on one machine or in one network is made in milliseconds; a host that takes longer is away.
     connect_timeout: "1s",
-    lb_policy: settings.lbPolicy,
-    ...(settings.lbPolicy === "LEAST_REQUEST" ? { least_request_lb_config: { choice_count: 2 } } : {}),
+    ...balancing(settings.lbPolicy),
     common_lb_config: {
       // Off: by default Envoy sends traffic to hosts that it knows to be down once half of them are.
       healthy_panic_threshold: { value: 0 },

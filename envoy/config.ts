@@ -4,11 +4,13 @@ import { stringify } from "yaml";
 import { type ClusterName, clusters } from "./clusters.ts";
 import { edgeListeners } from "./edge.ts";
 import { writeEndpoints } from "./endpoints.ts";
+import { changeableRuntime } from "./faults.ts";
 import { type Json, socketAddress } from "./json.ts";
 import { meshListener } from "./mesh.ts";
 import { type Endpoint, type EnvoyOptions, serviceNames, withDefaults } from "./options.ts";
 import { overloadManager, runtime, statistics } from "./overload.ts";
 import { allRpcs, type Rpc } from "./rpcs.ts";
+import { statisticsClusters, statisticsListeners } from "./statistics.ts";
 import { writeTlsSecret } from "./tls.ts";
 
 export type { Endpoint, EnvoyOptions };
@@ -22,12 +24,14 @@ export function envoyConfig(options: EnvoyOptions, rpcs: Rpc[] = allRpcs()): Jso
     // On loopback whatever the listeners are bound to: it can stop Envoy and show everything.
     admin: { address: socketAddress("127.0.0.1", settings.adminPort) },
     static_resources: {
-      listeners: [...edgeListeners(settings, rpcs), meshListener(settings, rpcs)],
-      clusters: clusters(settings),
+      listeners: [...edgeListeners(settings, rpcs), meshListener(settings, rpcs), ...statisticsListeners(settings)],
+      clusters: [...clusters(settings), ...statisticsClusters(settings)],
     },
     overload_manager: overloadManager(settings),
-    layered_runtime: runtime,
+    layered_runtime: settings.faults ? changeableRuntime(runtime) : runtime,
     stats_config: statistics,
+    // Histograms are told as of their last flush; by default that is up to five seconds ago.
+    stats_flush_interval: "1s",
   };
 }
 

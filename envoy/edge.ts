@@ -1,4 +1,5 @@
-import { accessLog } from "./access-log.ts";
+import { edgeLog } from "./access-log.ts";
+import { withHashing } from "./balancing.ts";
 import type { ClusterName } from "./clusters.ts";
 import { connectionFilters, connectionLog, longestConnection } from "./connections.ts";
 import { duration, extension, type Json, socketAddress } from "./json.ts";
@@ -75,7 +76,7 @@ function connectionManager(settings: Settings, rpcs: Rpc[], name: string): Json 
     always_set_request_id_in_response: true,
     server_name: "taskmesh",
     server_header_transformation: "OVERWRITE",
-    access_log: [accessLog("edge")],
+    access_log: edgeLog(rpcs),
     local_reply_config: localReplies(),
     // Off but for the streams.
     upgrade_configs: [{ upgrade_type: "websocket", enabled: false }],
@@ -83,8 +84,12 @@ function connectionManager(settings: Settings, rpcs: Rpc[], name: string): Json 
       name: "edge",
       // Envoy's own, and only what x-real-ip says already.
       request_headers_to_remove: ["x-envoy-external-address"],
+      // What an instance that is about to stop tells this Envoy.
+      response_headers_to_remove: ["x-envoy-immediate-health-check-fail"],
       request_headers_to_add: [{ header: { key: "x-real-ip", value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } }],
-      virtual_hosts: [{ name: "all", domains: ["*"], routes: edgeRoutes(rpcs) }],
+      virtual_hosts: [
+        { name: "all", domains: ["*"], routes: withHashing(settings.lbPolicy, "edge", edgeRoutes(rpcs)) },
+      ],
     },
     http_filters: [
       ...rateFilters(settings, rpcs),
@@ -108,6 +113,8 @@ export const forgeableHeaders = [
   "x-rewrite-url",
   "forwarded",
 ];
+/** What a stranger hands along with its trace would travel as far as Kafka. */
+const wordsOfStrangers = ["tracestate", "baggage"];
 export const forgeablePrefixes = ["x-mesh-", "x-envoy-", "x-taskmesh-"];
 
 function trust({ trustedProxies }: Settings): Json {
@@ -125,7 +132,7 @@ function trust({ trustedProxies }: Settings): Json {
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         {
           mutations: [
-            ...names.map((header) => ({ remove: header })),
+            ...[...names, ...wordsOfStrangers].map((header) => ({ remove: header })),
             ...forgeablePrefixes.map((prefix) => ({ remove_on_match: { key_matcher: { prefix } } })),
           ],
         },

@@ -1,5 +1,7 @@
 import { retriesHeader } from "#kit/grpc/retry-ledger.ts";
-import { accessLog, failedCalls } from "./access-log.ts";
+import { meshLog } from "./access-log.ts";
+import { withHashing } from "./balancing.ts";
+import { faultFilter, withFaults } from "./faults.ts";
 import { duration, extension, type Json, socketAddress } from "./json.ts";
 import { type ServiceName, type Settings, serviceNames } from "./options.ts";
 import { connectionRetries, idempotentRetries } from "./retries.ts";
@@ -33,6 +35,7 @@ export function meshListener(settings: Settings, rpcs: Rpc[]): Json {
 }
 
 function connectionManager(settings: Settings, rpcs: Rpc[]): Json {
+  const routes = withHashing(settings.lbPolicy, "mesh", meshRoutes(rpcs));
   return {
     stat_prefix: "mesh",
     codec_type: "HTTP2",
@@ -50,7 +53,7 @@ function connectionManager(settings: Settings, rpcs: Rpc[]): Json {
       initial_connection_window_size: 16 * kibibyte * kibibyte,
       connection_keepalive: { interval: "10s", timeout: "5s" },
     },
-    access_log: [accessLog("mesh", failedCalls)],
+    access_log: meshLog(),
     route_config: {
       name: "mesh",
       virtual_hosts: [
@@ -59,11 +62,12 @@ function connectionManager(settings: Settings, rpcs: Rpc[]): Json {
           domains: ["*"],
           // A service sees which try it is.
           include_request_attempt_count: true,
-          routes: meshRoutes(rpcs),
+          routes: settings.faults ? withFaults(routes) : routes,
         },
       ],
     },
     http_filters: [
+      ...(settings.faults ? [faultFilter] : []),
       extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
         suppress_envoy_headers: true,
       }),

@@ -1,3 +1,5 @@
+import type { LbPolicy } from "./balancing.ts";
+
 /** The services behind the mesh listener; each is a cluster of that name. */
 export const serviceNames = ["auth", "user", "task", "notification"] as const;
 export type ServiceName = (typeof serviceNames)[number];
@@ -8,6 +10,10 @@ export interface Endpoint {
   port: number;
   /** Where its health is asked when that is another port than the one that serves. */
   healthPort?: number;
+  /** Its share of the calls beside that of the others: 1 to 1,000,000. While all have the same, the policy alone decides. */
+  weight?: number;
+  /** Its health is looked at, but it gets no calls: until it is let in, or once it has been relieved. */
+  standby?: boolean;
 }
 
 /** When an instance counts as gone and as back. Milliseconds. */
@@ -23,14 +29,14 @@ export interface HealthPolicy {
 }
 
 /**
- * For one machine: an instance that has stopped gets no traffic within a second, one that is back gets some within a
- * second, and a check costs about 0.1 ms. A stopping process waits two intervals, which stays one second.
+ * For one machine: an instance that says so gets no traffic after 0.3 s, one that hangs after 1.8 s at most, one that is
+ * back gets some within half a second, and a check costs about 0.1 ms. A stopping process waits for three intervals.
  */
 export const localHealth: HealthPolicy = {
-  interval: 500,
+  interval: 300,
   unhealthyInterval: 250,
-  timeout: 400,
-  failures: 3,
+  timeout: 600,
+  failures: 2,
   passes: 1,
 };
 
@@ -55,6 +61,8 @@ export interface EnvoyOptions {
   tls?: { certFile: string; keyFile: string };
   meshPort: number;
   adminPort: number;
+  /** Where others may read Envoy's statistics; nowhere unless given. */
+  statisticsPort?: number;
   gatewayHttp: Endpoint[];
   gatewayGrpc: Endpoint[];
   services: Record<ServiceName, Endpoint[]>;
@@ -62,7 +70,8 @@ export interface EnvoyOptions {
   otlp?: Endpoint;
   /** Share of new traces that are kept, in percent; a trace that has begun already keeps its decision. */
   samplePercent?: number;
-  lbPolicy?: "LEAST_REQUEST" | "ROUND_ROBIN";
+  /** LEAST_REQUEST unless given. */
+  lbPolicy?: LbPolicy;
   /** "files": instances are in files beside the configuration and may change while Envoy runs. "dns": by name. */
   discovery?: "files" | "dns";
   /** `localHealth` with files, `networkHealth` with dns, unless given. */
@@ -74,10 +83,12 @@ export interface EnvoyOptions {
   /** RATE_LIMIT_SCALE: by how much every limit is multiplied; Infinity for none. */
   rateLimitScale?: number;
   maxHeapBytes?: number;
+  /** With the filter by which `mesh fault rpc` aborts and delays calls; it costs each call a look, so it is off unless given. */
+  faults?: boolean;
 }
 
-export type Settings = Required<Omit<EnvoyOptions, "edgeTlsPort" | "tls" | "otlp">> &
-  Pick<EnvoyOptions, "edgeTlsPort" | "tls" | "otlp">;
+export type Settings = Required<Omit<EnvoyOptions, "edgeTlsPort" | "tls" | "otlp" | "statisticsPort">> &
+  Pick<EnvoyOptions, "edgeTlsPort" | "tls" | "otlp" | "statisticsPort">;
 
 /** The options with every default filled in. */
 export function withDefaults(options: EnvoyOptions): Settings {
@@ -92,6 +103,7 @@ export function withDefaults(options: EnvoyOptions): Settings {
     // What one machine has file descriptors for, at most.
     maxConnections: Math.min(Math.round(4096 * rateLimitScale), 60_000),
     maxHeapBytes: 1024 * 1024 * 1024,
+    faults: false,
     ...options,
     discovery,
   };

@@ -1,36 +1,31 @@
-import { statfs } from "node:fs/promises";
-import { availableParallelism, freemem, totalmem } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Finding } from "../doctor/finding.ts";
+import { checkGivenParts } from "../doctor/given-parts.ts";
+import { lookAt } from "../doctor/look.ts";
+import { checkMachine } from "../doctor/machine.ts";
+import { symptoms } from "../doctor/symptoms.ts";
+import { askMesh } from "../runner/control.ts";
 import { findHome } from "../runner/home.ts";
 import { isRunning } from "../runner/orphans.ts";
-import { partModules } from "../runner/part-specs.ts";
-import { cacheFolder } from "../runner/parts/cache.ts";
-import * as jaeger from "../runner/parts/jaeger.ts";
-import * as java from "../runner/parts/java.ts";
-import { findOnMachine } from "../runner/parts/program.ts";
-import { isPortFree } from "../runner/ports.ts";
-import { ownParts, ownPublicPorts, readSettings, type Settings } from "../runner/settings.ts";
+import { readSettings, type Settings } from "../runner/settings.ts";
 import { readState } from "../runner/state.ts";
-import { partTitles, publicPorts } from "../topology.ts";
-import { printJson, table } from "./output.ts";
+import type { MeshStatus } from "../runner/status.ts";
+import { printJson, progressLine, table } from "./output.ts";
 
-interface Finding {
-  check: string;
-  ok: boolean;
-  finding: string;
-  /** What to do about it, when it is not well. */
-  advice?: string;
-}
+/** Long enough for a consumer to move, and for a caller of a busy pool to be served. */
+const betweenLooksMs = 5000;
 
-const gibibyte = 1024 ** 3;
-
-/** `mesh doctor`: whether this machine can run the mesh, and what to do where it cannot. Exit code 1 when something is amiss. */
+/**
+ * `mesh doctor`: whether this machine can run the mesh, what ails the one that runs, and what to do about it. Exit code 1
+ * when something is amiss.
+ */
 export async function doctor({ json }: { json?: boolean }): Promise<void> {
   const settings = readSettings();
+  const running = await isRunning(readState(findHome().stateFile));
   const findings = [
-    ...(await checkParts(settings)),
-    ...(await checkPorts(settings)),
-    ...(await checkMachine()),
-    await checkClock(),
+    ...(await checkMachine(settings, running)),
+    ...(await checkGivenParts(settings)),
+    ...(running ? await checkRunning(settings) : []),
   ];
   const wrong = findings.filter(({ ok }) => !ok);
   if (json) printJson({ ok: wrong.length === 0, findings });
@@ -42,81 +37,10 @@ export async function doctor({ json }: { json?: boolean }): Promise<void> {
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-async function checkParts(settings: Settings): Promise<Finding[]> {
-  const findings = ownParts(settings).map(async (name): Promise<Finding> => {
-    const check = partTitles[name];
-    const program = await partModules[name].locate();
-    if (program !== undefined) {
-      return { check, ok: true, finding: `${program.version} (${program.source}: ${program.path})` };
-    }
-    const advice = await missingTool(name);
-    return { check, ok: advice === undefined, finding: "not here yet; `npm start` fetches it", advice };
-  });
-  const runtime = await java.locate();
-  const javaFinding = runtime ? `${runtime.version} (${runtime.path})` : "not here yet; `npm start` fetches it";
-  const javaAdvice = runtime ? undefined : await missingTool("java");
-  const given = Object.entries(settings.external).flatMap(([name, address]) => (address === undefined ? [] : [name]));
-  return [
-    ...(await Promise.all(findings)),
-    { check: "Java", ok: javaAdvice === undefined, finding: javaFinding, advice: javaAdvice },
-    ...given.map((name) => ({ check: name, ok: true, finding: "given by the environment, not run by us" })),
-  ];
-}
-
-/** What stands in the way of fetching a part; undefined when nothing does. */
-async function missingTool(name: string): Promise<string | undefined> {
-  switch (name) {
-    case "postgres":
-      return "run `npm ci` without --omit=optional, or set POSTGRES_URL";
-    case "kafka":
-      return (await findOnMachine("mvn")) ? undefined : "install Maven (`apt-get install maven`), or set KAFKA_BROKERS";
-    case "jaeger":
-      return (await jaeger.canBeBuilt()) ? undefined : jaeger.howToGetIt;
-    default:
-      return (await findOnMachine("python3")) ? undefined : "install python3 with pip, by which it is fetched";
-  }
-}
-
-async function checkPorts(settings: Settings): Promise<Finding[]> {
-  const running = await isRunning(readState(findHome().stateFile));
-  return Promise.all(
-    ownPublicPorts(settings).map(async (name): Promise<Finding> => {
-      const { title, variable } = publicPorts[name];
-      const port = settings.publicPorts[name];
-      const free = running || (await isPortFree(port));
-      const finding = running ? "ours, the mesh is running" : free ? "free" : "taken by another program";
-      return { check: `port ${port} (${title})`, ok: free, finding, advice: `stop that program, or set ${variable}` };
-    }),
-  );
-}
-
-async function checkMachine(): Promise<Finding[]> {
-  const { bavail, bsize } = await statfs(cacheFolder()).catch(() => statfs("/"));
-  const disk = (bavail * bsize) / gibibyte;
-  const memory = totalmem() / gibibyte;
-  return [
-    { check: "Node", ok: true, finding: `${process.versions.node}, ${availableParallelism()} cores` },
-    {
-      check: "memory",
-      ok: memory >= 3.5,
-      finding: `${(freemem() / gibibyte).toFixed(1)} of ${memory.toFixed(1)} GiB free`,
-      advice: "the mesh and its parts need 4 GiB: close other programs, or bring parts of your own (POSTGRES_URL …)",
-    },
-    {
-      check: "disk",
-      ok: disk >= 2,
-      finding: `${disk.toFixed(1)} GiB free for ${cacheFolder()}`,
-      advice: "the parts need 2 GiB with Jaeger's build: make room, or set TASKMESH_CACHE",
-    },
-  ];
-}
-
-/** Tokens and limits go by the clock: it must at least be past the day that this was written, and move evenly. */
-async function checkClock(): Promise<Finding> {
-  const [wall, steady] = [Date.now(), performance.now()];
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const drift = Math.abs(Date.now() - wall - (performance.now() - steady));
-  const ok = drift < 50 && wall > Date.UTC(2026, 0, 1);
-  const finding = `${new Date(wall).toISOString()}, ${drift.toFixed(0)} ms of jump in 200 ms`;
-  return { check: "clock", ok, finding, advice: "set the time and let NTP hold it: tokens are valid by the clock" };
+async function checkRunning(settings: Settings): Promise<Finding[]> {
+  progressLine(`Looking at the running mesh for ${betweenLooksMs / 1000} s`);
+  const look = async () => lookAt(await askMesh<MeshStatus>(findHome(), { command: "ps" }), settings);
+  const before = await look();
+  await sleep(betweenLooksMs);
+  return symptoms(before, await look());
 }

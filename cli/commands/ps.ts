@@ -16,7 +16,7 @@ export async function ps({ json }: { json?: boolean }): Promise<void> {
     String(instance.pid ?? "-"),
     instance.pid === undefined ? "-" : span(Date.now() - Date.parse(instance.startedAt ?? "")),
     String(instance.restarts),
-    mebibytes(instance.residentBytes),
+    mebibytes(instance.memoryShare),
     Object.entries(instance.ports)
       .map(([name, port]) => `${name}:${port}`)
       .join(" "),

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { autoscale } from "../runner/autoscale/action.ts";
 import { askMesh } from "../runner/control.ts";
 import { findHome, makeHome } from "../runner/home.ts";
 import { prepareLaunch } from "../runner/launch.ts";
@@ -15,17 +16,23 @@ export interface UpOptions {
   profile?: string;
   json?: boolean;
   detach?: boolean;
+  faults?: boolean;
+  autoscale?: boolean;
 }
 
 /** `mesh up`: starts everything, prints where it is, and runs until it is stopped. */
 export async function up(options: UpOptions): Promise<void> {
-  const settings = readSettings(options.profile);
+  const read = readSettings(options.profile);
+  const settings = { ...read, faults: read.faults || options.faults === true };
   if (options.detach) return upDetached(options);
   const begin = performance.now();
   const { mesh, release } = await prepareLaunch(settings, progressLine);
   const stopOnSignal = listenForSignals(mesh);
   try {
-    if (await mesh.start()) report(await mesh.status(), performance.now() - begin, options);
+    if (await mesh.start()) {
+      if (options.autoscale) await autoscale(mesh, { request: { do: "on" } });
+      report(await mesh.status(), performance.now() - begin, options);
+    }
     await mesh.closed;
   } catch (error) {
     // A start that was interrupted is not a fault of its own.
@@ -43,7 +50,7 @@ function report(status: MeshStatus, ms: number, { json, detach }: UpOptions): vo
     printJson({ ...status, startMs: Math.round(ms) });
     return;
   }
-  const rows = status.instances.map(({ name, pid, residentBytes }) => [name, String(pid), mebibytes(residentBytes)]);
+  const rows = status.instances.map(({ name, pid, memoryShare }) => [name, String(pid), mebibytes(memoryShare)]);
   const { processes, parts } = status.memory;
   const lines = [
     "",
@@ -85,7 +92,12 @@ async function upDetached(options: UpOptions): Promise<void> {
   makeHome(home);
   const logFile = join(home.logs, "runner.log");
   const log = openSync(logFile, "w", 0o600);
-  const args = [process.argv[1] as string, "up", ...(options.profile ? ["--profile", options.profile] : [])];
+  const flags = [
+    ...(options.profile ? ["--profile", options.profile] : []),
+    ...(options.faults ? ["--faults"] : []),
+    ...(options.autoscale ? ["--autoscale"] : []),
+  ];
+  const args = [process.argv[1] as string, "up", ...flags];
   const begin = performance.now();
   const runner = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
   let ended = false;

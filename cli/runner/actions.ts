@@ -1,4 +1,7 @@
+import { autoscale } from "./autoscale/action.ts";
 import type { ControlRequest } from "./control.ts";
+import { fault } from "./fault/action.ts";
+import { release } from "./release/releases.ts";
 import type { RunningMesh } from "./running-mesh.ts";
 import { scale } from "./scaling.ts";
 
@@ -14,6 +17,9 @@ const actions: { readonly [C in ControlRequest["command"]]: Action<Request<C>> }
   ps: (mesh) => mesh.status(),
   down: (mesh) => mesh.stop(),
   scale,
+  autoscale,
+  fault,
+  release,
 };
 
 export function answer(mesh: RunningMesh, request: ControlRequest, progress: (line: string) => void): Promise<unknown> {

@@ -2,12 +2,19 @@ import { chmodSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { messageOf, UserError } from "../user-error.ts";
+import type { AutoscaleRequest } from "./autoscale/action.ts";
+import type { FaultRequest } from "./fault/fault.ts";
 import type { Home } from "./home.ts";
+import type { ReleaseRequest } from "./release/releases.ts";
+import type { ScaleTarget } from "./scaling.ts";
 
 /** What a running mesh can be asked over its control socket: one JSON object a line. */
 export type ControlRequest =
   | { command: "ps" }
-  | { command: "scale"; service: string; count: number }
+  | { command: "scale"; targets: readonly ScaleTarget[] }
+  | { command: "autoscale"; request: AutoscaleRequest }
+  | ReleaseRequest
+  | { command: "fault"; request: FaultRequest }
   | { command: "down" };
 
 type Reply = { progress: string } | { result: unknown } | { error: string };

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { memberVariables, type ProcessName, processes } from "../topology.ts";
 import type { KeyFiles } from "./keys.ts";
 
@@ -15,7 +14,12 @@ export interface Surroundings {
   otlp: string | undefined;
   publicUrl: string;
   mailFolder: string;
-  cacheFolder: string;
+  /** The file by which consumers are told to fail; undefined unless the mesh was started for faults. */
+  faultsFile?: string | undefined;
+  /** Where Node keeps what it has compiled. */
+  compileCache: string;
+  /** Settles once all that the processes load is there. */
+  compiled: Promise<void>;
 }
 
 /** What the operator's own environment may change for every process. */
@@ -32,7 +36,7 @@ export function environmentOf(
   const values = valuesOf(name, instance, surroundings);
   const variables = [...(row.member ? memberVariables : []), ...row.variables];
   const decided: Record<string, string> = {
-    NODE_COMPILE_CACHE: join(surroundings.cacheFolder, "node"),
+    NODE_COMPILE_CACHE: surroundings.compileCache,
     // glibc otherwise keeps freed memory apart for every thread: a tenth more resident memory for nothing.
     MALLOC_ARENA_MAX: "2",
   };
@@ -66,6 +70,7 @@ function valuesOf(name: ProcessName, instance: string, at: Surroundings): Record
     SMTP_URL: at.smtp,
     MAIL_FROM: "Taskmesh <taskmesh@localhost>",
     MAIL_FOLDER: at.mailFolder,
+    FAULTS_FILE: at.faultsFile,
   };
 }
 

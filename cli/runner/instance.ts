@@ -30,6 +30,7 @@ export class Instance {
   #child: Child | undefined;
   #readyAt: number | undefined;
   #loop: Promise<void> = Promise.resolve();
+  #away: Promise<void> = Promise.resolve();
   status: Status = "waiting";
   restarts = 0;
   /** Together with the pid, names the process for good. */
@@ -38,6 +39,8 @@ export class Instance {
   lastFault: string | undefined;
   /** When it was looked up last; 0 before that. */
   residentBytes = 0;
+  /** What it takes of the machine's memory, with its children; pages that others hold too count in parts. */
+  memoryShare = 0;
 
   constructor(spec: ProcessSpec, ports: Readonly<Record<string, number>>, events: InstanceEvents) {
     this.spec = spec;
@@ -80,6 +83,22 @@ export class Instance {
     this.#become("stopped");
   }
 
+  /** Leaves it to end by itself, as one does that has handed over to a successor; stops it when it has not in time. */
+  async letEnd(graceMs: number): Promise<void> {
+    if (this.#stopping.signal.aborted) return this.#loop;
+    this.#stopping.abort();
+    this.#become("stopping");
+    await Promise.race([this.#child?.ended, sleep(graceMs, undefined, { ref: false })]);
+    await this.#child?.stop();
+    await this.#loop;
+    this.#become("stopped");
+  }
+
+  /** From now on, when it ends, it is not started again before the promise has resolved. */
+  keepAway(until: Promise<void>): void {
+    this.#away = until;
+  }
+
   async #launch(): Promise<void> {
     this.#become("starting");
     const child = await startChild(this.spec);
@@ -117,6 +136,8 @@ export class Instance {
     this.#events.say(`${this.name} ended (${ending}); starting it again in ${delay} ms`);
     try {
       await sleep(delay, undefined, { signal: this.#stopping.signal });
+      await Promise.race([this.#away, aborted(this.#stopping.signal)]);
+      this.#stopping.signal.throwIfAborted();
       await this.#launch();
       this.#events.say(`${this.name} is back`);
     } catch (error) {
@@ -130,4 +151,8 @@ export class Instance {
     this.status = status;
     this.#events.changed(this);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

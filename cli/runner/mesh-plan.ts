@@ -1,8 +1,13 @@
-import { databases, type PartName } from "../topology.ts";
+import { join } from "node:path";
+import { databases, type PartName, partTitles } from "../topology.ts";
 import { edgeCertificate } from "./certificate.ts";
+import { compileAhead } from "./compile-ahead.ts";
 import { databaseUrl } from "./db/databases.ts";
 import type { Edge } from "./edge.ts";
 import type { Surroundings } from "./environment.ts";
+import { faultsFile } from "./fault/faults.ts";
+import { Fronts } from "./fault/fronts.ts";
+import { frontedPorts } from "./fault/targets.ts";
 import type { Home } from "./home.ts";
 import { ensureKeys } from "./keys.ts";
 import type { MeshPorts } from "./mesh-ports.ts";
@@ -13,12 +18,19 @@ import type { Settings } from "./settings.ts";
 
 /** What a mesh will run with: made before anything is started. */
 export interface Plan {
-  partPorts: Record<PartName, Record<string, number>>;
+  /** What the parts listen on. */
+  partPorts: PartPorts;
+  /** What others reach them on: the same, unless the mesh was started for faults. */
+  reachedPorts: PartPorts;
+  /** What stands before every part and instance; only in a mesh that was started for faults. */
+  fronts: Fronts | undefined;
   parts: PartContext;
   surroundings: Surroundings;
   /** The superuser's URL, by which databases are made; undefined when every service was given one. */
   adminUrl: string | undefined;
 }
+
+type PartPorts = Record<PartName, Record<string, number>>;
 
 export interface PlanInput {
   home: Home;
@@ -33,6 +45,7 @@ export interface PlanInput {
 /** Settles ports, secrets, addresses and Envoy's configuration. */
 export async function makePlan({ home, settings, programs, ports, edge, tracing }: PlanInput): Promise<Plan> {
   const keys = ensureKeys(home.keys);
+  const compileCache = join(cacheFolder(), "node");
   const partPorts = {
     postgres: await ports.ofPart("postgres"),
     redis: await ports.ofPart("redis"),
@@ -40,47 +53,73 @@ export async function makePlan({ home, settings, programs, ports, edge, tracing 
     envoy: await ports.ofPart("envoy"),
     jaeger: await ports.ofPart("jaeger"),
   };
-  const mail = await ports.ofInstance("mail", "mail");
+  const fronts = settings.faults ? new Fronts(ports) : undefined;
+  const reachedPorts = fronts === undefined ? partPorts : await frontParts(fronts, partPorts);
+  const ownMail = await ports.ofInstance("mail", "mail");
+  const mail = (await fronts?.open("mail", ownMail, frontedPorts("mail"))) ?? ownMail;
   const { external, publicPorts } = settings;
   const adminUrl = await adminUrlOf(settings, {
     port: partPorts.postgres.sql as number,
     passwordFile: keys.postgresPassword,
   });
+  const clientUrl = fronts && adminUrl && !external.postgres ? withPort(adminUrl, reachedPorts.postgres.sql) : adminUrl;
   const mesh = partPorts.envoy.mesh as number;
   const ownOtlp = tracing && external.otlp === undefined;
   const envoyConfig = await edge.configure(
     { edge: publicPorts.edge, edgeTls: publicPorts.edgeTls, admin: publicPorts.envoyAdmin, mesh },
     {
       tls: await edgeCertificate(home.keys),
-      otlpGrpcPort: ownOtlp ? partPorts.jaeger["otlp-grpc"] : undefined,
+      otlpGrpcPort: ownOtlp ? reachedPorts.jaeger["otlp-grpc"] : undefined,
       samplePercent: settings.sampleRatio * 100,
       rateLimitScale: settings.rateLimitScale,
+      lbPolicy: settings.lbPolicy,
+      faults: settings.faults,
     },
   );
   return {
     partPorts,
+    reachedPorts,
+    fronts,
     adminUrl,
     parts: {
       home,
       programs,
       passwordFile: keys.postgresPassword,
       envoyConfig,
+      envoyEpoch: 0,
+      kafkaFront: fronts && reachedPorts.kafka.broker,
       adminPort: publicPorts.envoyAdmin,
       queryPort: publicPorts.jaeger,
     },
     surroundings: {
       keys,
-      databases: Object.fromEntries(databases.map((name) => [name, adminUrl ? databaseUrl(adminUrl, name) : ""])),
-      redis: external.redis ?? `redis://127.0.0.1:${partPorts.redis.redis}`,
-      kafka: external.kafka ?? `127.0.0.1:${partPorts.kafka.broker}`,
-      mesh: `127.0.0.1:${mesh}`,
+      databases: Object.fromEntries(databases.map((name) => [name, clientUrl ? databaseUrl(clientUrl, name) : ""])),
+      redis: external.redis ?? `redis://127.0.0.1:${reachedPorts.redis.redis}`,
+      kafka: external.kafka ?? `127.0.0.1:${reachedPorts.kafka.broker}`,
+      mesh: `127.0.0.1:${reachedPorts.envoy.mesh}`,
       smtp: external.smtp ?? `smtp://127.0.0.1:${mail.smtp}`,
-      otlp: ownOtlp ? `http://127.0.0.1:${partPorts.jaeger["otlp-http"]}` : external.otlp,
+      otlp: ownOtlp ? `http://127.0.0.1:${reachedPorts.jaeger["otlp-http"]}` : external.otlp,
       publicUrl: `http://127.0.0.1:${publicPorts.edge}`,
       mailFolder: home.mail,
-      cacheFolder: cacheFolder(),
+      faultsFile: fronts && faultsFile(home.folder),
+      compileCache,
+      compiled: compileAhead(compileCache),
     },
   };
+}
+
+async function frontParts(fronts: Fronts, own: PartPorts): Promise<PartPorts> {
+  const names = Object.keys(partTitles) as PartName[];
+  const entries = await Promise.all(
+    names.map(async (name) => [name, await fronts.open(name, own[name], frontedPorts(name))] as const),
+  );
+  return Object.fromEntries(entries) as PartPorts;
+}
+
+function withPort(address: string, port: number | undefined): string {
+  const url = new URL(address);
+  url.port = String(port);
+  return url.href;
 }
 
 async function adminUrlOf(

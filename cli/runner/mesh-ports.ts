@@ -27,6 +27,12 @@ export class MeshPorts {
     return { ...ports, web: this.#mail };
   }
 
+  /** Where the front of one of an instance's ports listens, when the mesh was started for faults. */
+  async ofFront(instance: string, port: string): Promise<number> {
+    const name = `${port} front`;
+    return (await this.#takeAll(instance, [name]))[name] as number;
+  }
+
   async #takeAll(instance: string, names: readonly string[]): Promise<Record<string, number>> {
     const ports: Record<string, number> = {};
     for (const name of names) {

@@ -1,4 +1,6 @@
 import type { Server } from "node:net";
+import type { OpsServer } from "../ops/server.ts";
+import { startOps } from "../ops/start.ts";
 import { databases, type PartName, type ProcessName, processes, processNames, type UnitName } from "../topology.ts";
 import { UserError } from "../user-error.ts";
 import { answer } from "./actions.ts";
@@ -6,6 +8,7 @@ import { edgeCertificate } from "./certificate.ts";
 import { serveControl } from "./control.ts";
 import { ensureDatabases } from "./db/databases.ts";
 import { Edge } from "./edge.ts";
+import { frontedPorts } from "./fault/targets.ts";
 import type { Home } from "./home.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
 import { rotateLogs } from "./log-rotation.ts";
@@ -13,10 +16,13 @@ import { meshOrder } from "./mesh-order.ts";
 import { makePlan, type Plan } from "./mesh-plan.ts";
 import { MeshPorts } from "./mesh-ports.ts";
 import { describePart, type Programs } from "./part-specs.ts";
+import { forgetSuccession } from "./parts/envoy.ts";
 import type { Program } from "./parts/program.ts";
 import { specOf } from "./process-specs.ts";
 import { startTimeOf } from "./process-table.ts";
+import { Releases } from "./release/releases.ts";
 import type { RunningMesh } from "./running-mesh.ts";
+import { prepareScraping, writeScrapeTargets } from "./scrape-targets.ts";
 import { ownParts, type Settings } from "./settings.ts";
 import { readState, writeState } from "./state.ts";
 import { addressesOf, type MeshStatus, measure, memoryOf, stateOf, titleOf } from "./status.ts";
@@ -36,6 +42,7 @@ export class Mesh implements RunningMesh {
   readonly #options: MeshOptions;
   readonly supervisor = new Supervisor(meshOrder);
   readonly edge: Edge;
+  readonly releases = new Releases();
   readonly #ports: MeshPorts;
   readonly #tracing = new Tracing();
   readonly #startedAt = new Date();
@@ -44,9 +51,11 @@ export class Mesh implements RunningMesh {
   #runnerStartTime: string | undefined;
   #plan: Plan | undefined;
   #control: Server | undefined;
+  #ops: OpsServer | undefined;
   #chores: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #changing: Promise<unknown> = Promise.resolve();
+  #underWay: string | undefined;
   #ready = false;
 
   constructor(options: MeshOptions) {
@@ -69,6 +78,8 @@ export class Mesh implements RunningMesh {
     const tracing = await this.#tracing.prepare(settings);
     const plan = await makePlan({ home, settings, programs, ports: this.#ports, edge: this.edge, tracing });
     this.#plan = plan;
+    prepareScraping(home);
+    this.#ops = await startOps(this);
     const parts = ownParts(settings).filter((name) => name !== "jaeger");
     for (const name of parts) await this.#addPart(name, plan);
     const units = processNames.filter((name) => name !== "mail" || settings.external.smtp === undefined);
@@ -126,27 +137,39 @@ export class Mesh implements RunningMesh {
 
   async #addPart(name: PartName, plan: Plan): Promise<Instance> {
     const ports = plan.partPorts[name];
-    const instance = new Instance(await describePart(name, ports, plan.parts), ports, this.#events(name));
+    const spec = await describePart(name, ports, plan.parts);
+    const instance = new Instance(spec, plan.reachedPorts[name], this.#events(name));
     this.supervisor.add(name, instance);
     return instance;
   }
 
-  async addInstance(name: ProcessName): Promise<Instance> {
+  async addInstance(name: ProcessName, version = this.releases.versions.get(name)): Promise<Instance> {
     const { home } = this.#options;
-    const { surroundings } = this.plan;
+    const { surroundings, fronts } = this.plan;
     const taken = new Set(this.supervisor.instancesOf(name).map((instance) => instance.name));
     let index = 1;
     while (taken.has(`${name}-${index}`)) index++;
     const instanceName = name === "mail" ? name : `${name}-${index}`;
     const ports = await this.#ports.ofInstance(name, instanceName);
-    const instance = new Instance(specOf(name, instanceName, ports, { home, surroundings }), ports, this.#events(name));
+    const reached = (await fronts?.open(instanceName, ports, frontedPorts(name))) ?? ports;
+    const spec = specOf(name, instanceName, ports, { home, surroundings, version });
+    const instance = new Instance(spec, reached, this.#events(name));
     this.supervisor.add(name, instance);
     return instance;
   }
 
-  inTurn<T>(change: () => Promise<T>): Promise<T> {
+  addEnvoy(): Promise<Instance> {
+    this.plan.parts.envoyEpoch++;
+    return this.#addPart("envoy", this.plan);
+  }
+
+  inTurn<T>(change: () => Promise<T>, title?: string): Promise<T> {
     if (!this.#ready) throw new UserError("Taskmesh is starting or stopping: try again when it is ready");
-    const turn = this.#changing.then(change);
+    if (this.#underWay !== undefined) throw new UserError(`${this.#underWay} is under way: try again when it is over`);
+    this.#underWay = title;
+    const turn = this.#changing.then(change).finally(() => {
+      if (title !== undefined) this.#underWay = undefined;
+    });
     this.#changing = turn.catch(() => {});
     return turn;
   }
@@ -162,7 +185,11 @@ export class Mesh implements RunningMesh {
     return {
       changed: () => this.#save(),
       up: async (instance) => (row === undefined ? undefined : this.edge.add(instance, row)),
-      down: async (instance) => (row === undefined ? undefined : this.edge.remove(instance, row)),
+      down: async (instance) => {
+        if (row === undefined) return;
+        await this.edge.remove(instance, row);
+        await this.edge.hasLetGo(instance, row, this.#options.settings.publicPorts.envoyAdmin);
+      },
       say: this.#options.say,
     };
   }
@@ -185,8 +212,11 @@ export class Mesh implements RunningMesh {
   async #stop(): Promise<void> {
     this.#ready = false;
     this.#abort.abort();
+    await this.#ops?.close();
     await this.#tracing.stop();
     await this.supervisor.stop();
+    if (this.#plan) await forgetSuccession(this.#plan.partPorts.envoy.mesh as number).catch(() => {});
+    await this.#plan?.fronts?.close();
     clearInterval(this.#chores);
     this.#save();
     this.#control?.close();
@@ -201,6 +231,7 @@ export class Mesh implements RunningMesh {
   }
 
   #save(): void {
+    writeScrapeTargets(this.home, this.supervisor.instances, this.settings.publicPorts);
     writeState(this.#options.home.stateFile, {
       runner: { pid: process.pid, startTime: this.#runnerStartTime },
       startedAt: this.#startedAt.toISOString(),

@@ -49,6 +49,10 @@ export interface PartContext {
   programs: Programs;
   passwordFile: string;
   envoyConfig: string;
+  /** Where clients of Kafka are sent, when that is not the broker's own port. */
+  kafkaFront?: number | undefined;
+  /** How often Envoy has handed over to a successor. */
+  envoyEpoch: number;
   /** The public ports of Envoy's admin page and of Jaeger. */
   adminPort: number;
   queryPort: number;
@@ -56,7 +60,7 @@ export interface PartContext {
 
 /** How to run each part in a mesh. */
 export async function describePart(name: PartName, ports: Ports, context: PartContext): Promise<ProcessSpec> {
-  const { home, programs, passwordFile, envoyConfig, adminPort, queryPort } = context;
+  const { home, programs, passwordFile, envoyConfig, envoyEpoch, adminPort, queryPort } = context;
   const files = { dataDir: join(home.data, name), logFile: join(home.logs, `${name}.log`) };
   const port = (key: string) => ports[key] as number;
   const program = <K extends PartName>(key: K) => programs[key] as NonNullable<Programs[K]>;
@@ -66,9 +70,20 @@ export async function describePart(name: PartName, ports: Ports, context: PartCo
     case "redis":
       return redis.describe(program("redis"), { ...files, port: port("redis") });
     case "kafka":
-      return kafka.describe(program("kafka"), { ...files, port: port("broker"), controllerPort: port("controller") });
+      return kafka.describe(program("kafka"), {
+        ...files,
+        port: port("broker"),
+        controllerPort: port("controller"),
+        advertisedPort: context.kafkaFront,
+      });
     case "envoy":
-      return envoy.describe(program("envoy"), { configFile: envoyConfig, adminPort, logFile: files.logFile });
+      return envoy.describe(program("envoy"), {
+        configFile: envoyConfig,
+        adminPort,
+        logFile: files.logFile,
+        // Nobody else on this machine has the port, so nobody has the number.
+        succession: { id: port("mesh"), epoch: envoyEpoch },
+      });
     case "jaeger":
       return jaeger.describe(program("jaeger"), {
         ...files,

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { type ProcessName, processes } from "../topology.ts";
+import { nodeArguments, type ProcessName, processes } from "../topology.ts";
 import { environmentOf, type Surroundings } from "./environment.ts";
-import { type Home, repositoryRoot } from "./home.ts";
+import type { Home } from "./home.ts";
 import type { ProcessSpec } from "./process-spec.ts";
+import { presentVersion, type Version } from "./release/version.ts";
 import { httpAnswers } from "./wire-probe.ts";
 
 /** How to run one instance of a process of ours. */
@@ -10,21 +11,30 @@ export function specOf(
   name: ProcessName,
   instance: string,
   ports: Readonly<Record<string, number>>,
-  { home, surroundings }: { home: Home; surroundings: Surroundings },
+  {
+    home,
+    surroundings,
+    version = presentVersion,
+  }: { home: Home; surroundings: Surroundings; version?: Version | undefined },
 ): ProcessSpec {
   const row = processes[name];
-  const telemetry = row.member ? ["--import", "./observability/register.ts"] : [];
   const page = row.member ? `http://127.0.0.1:${ports.admin}/ready` : `http://127.0.0.1:${ports.web}/health`;
   return {
     name: instance,
-    command: process.execPath,
-    args: [`--max-old-space-size=${row.heapMiB}`, ...telemetry, row.entry],
-    env: environmentOf(name, instance, ports, surroundings),
-    cwd: repositoryRoot,
+    command: version.node,
+    args: nodeArguments(row),
+    env: {
+      ...environmentOf(name, instance, ports, surroundings),
+      ...(row.member && { LOG_ERROR_FILE: join(home.logs, `${instance}.error.log`) }),
+      ...version.env,
+    },
+    cwd: version.folder,
     logFile: join(home.logs, `${instance}.log`),
     stopSignal: "SIGTERM",
-    stopGrace: 15_000,
+    // Notice, draining and closing at their longest; a process without calls under way is gone in a second.
+    stopGrace: 25_000,
     startTimeout: 60_000,
+    beforeStart: () => surroundings.compiled,
     probe: () => httpAnswers(page),
   };
 }

@@ -26,6 +26,31 @@ export async function residentBytes(pid: number): Promise<number> {
   return Number(await ps("rss=", pid)) * 1024;
 }
 
+/**
+ * What a process and its children take of the machine's memory, in bytes: a page that several hold counts in parts, so
+ * that shares add up to what is really used. Where the system does not tell, the resident memory, which counts it for each.
+ */
+export async function memoryShare(pid: number): Promise<number> {
+  if (process.platform !== "linux") return residentBytes(pid);
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  const family = [pid, ...children.split(" ").filter(Boolean).map(Number)];
+  const shares = await Promise.all(
+    family.map(async (member) => {
+      const rollup = await readFile(`/proc/${member}/smaps_rollup`, "utf8").catch(() => "");
+      const kibibytes = /^Pss:\s+(\d+) kB/m.exec(rollup)?.[1];
+      return kibibytes === undefined ? residentBytes(member) : Number(kibibytes) * 1024;
+    }),
+  );
+  return shares.reduce((sum, share) => sum + share, 0);
+}
+
+/** Processor time that a process has used, in seconds; undefined for one that is gone, and where there is no /proc. */
+export async function cpuSeconds(pid: number): Promise<number | undefined> {
+  const fields = process.platform === "linux" ? await statFields(pid) : undefined;
+  // User and system time, in ticks of which every Linux has 100 a second.
+  return fields && (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 /** The command line of a process, empty for one that is gone. */
 export async function commandLineOf(pid: number): Promise<string> {
   if (process.platform === "linux") {

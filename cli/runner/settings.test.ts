@@ -12,7 +12,14 @@ afterEach(() => {
 describe("readSettings", () => {
   test("takes the fixed addresses and the light profile by default", () => {
     const settings = readSettings(undefined, {});
-    expect(settings.publicPorts).toEqual({ edge: 8080, edgeTls: 8443, jaeger: 16686, mail: 1080, envoyAdmin: 9901 });
+    expect(settings.publicPorts).toEqual({
+      edge: 8080,
+      edgeTls: 8443,
+      jaeger: 16686,
+      mail: 1080,
+      envoyAdmin: 9901,
+      ops: 9902,
+    });
     expect(settings.profile).toBe("light");
   });
 
@@ -32,6 +39,16 @@ describe("readSettings", () => {
       "EDGE_PORT and EDGE_TLS_PORT are both 8443: give each its own port",
     );
   });
+});
+
+test("how calls are dealt out is a setting", () => {
+  const policyOf = (LB_POLICY?: string) => readSettings(undefined, { LB_POLICY }).lbPolicy;
+  expect([policyOf(), policyOf("round_robin"), policyOf("ip_hash")]).toEqual([
+    "LEAST_REQUEST",
+    "ROUND_ROBIN",
+    "IP_HASH",
+  ]);
+  expect(() => policyOf("random")).toThrow("LB_POLICY is wrong: it must be least_request, round_robin or ip_hash");
 });
 
 test("a part that the environment names is not run by us", () => {
@@ -54,7 +71,7 @@ test("the share of traces is a setting, and with none of them there is no Jaeger
   const untraced = readSettings(undefined, { OTEL_TRACES_SAMPLER_ARG: "0" });
   expect([ownParts(untraced), ownPublicPorts(untraced)]).toEqual([
     ["envoy", "postgres", "redis", "kafka"],
-    ["edge", "edgeTls", "envoyAdmin", "mail"],
+    ["edge", "edgeTls", "envoyAdmin", "ops", "mail"],
   ]);
   expect(() => readSettings(undefined, { OTEL_TRACES_SAMPLER_ARG: "10" })).toThrow(
     "OTEL_TRACES_SAMPLER_ARG is wrong: it must be a number from 0 to 1",
@@ -62,12 +79,12 @@ test("the share of traces is a setting, and with none of them there is no Jaeger
 });
 
 test("a public port that another program holds is named, with the variable that moves ours and a free port for it", async () => {
-  const ports = (await pickPorts(5)) as [number, number, number, number, number];
+  const ports = (await pickPorts(6)) as [number, number, number, number, number, number];
   const server = createServer().listen(ports[3], "127.0.0.1");
   closing.push(() => server.close());
   await new Promise((resolve) => server.once("listening", resolve));
-  const [EDGE_PORT, EDGE_TLS_PORT, JAEGER_PORT, MAIL_UI_PORT, ENVOY_ADMIN_PORT] = ports.map(String);
-  const source = { EDGE_PORT, EDGE_TLS_PORT, JAEGER_PORT, MAIL_UI_PORT, ENVOY_ADMIN_PORT };
+  const [EDGE_PORT, EDGE_TLS_PORT, JAEGER_PORT, MAIL_UI_PORT, ENVOY_ADMIN_PORT, OPS_PORT] = ports.map(String);
+  const source = { EDGE_PORT, EDGE_TLS_PORT, JAEGER_PORT, MAIL_UI_PORT, ENVOY_ADMIN_PORT, OPS_PORT };
   await expect(checkPublicPorts(readSettings(undefined, source))).rejects.toThrow(
     new RegExp(`^Port ${MAIL_UI_PORT} \\(Mail inbox\\) is taken .* or move ours with MAIL_UI_PORT=\\d+$`),
   );

@@ -1,3 +1,4 @@
+import { type LbPolicy, lbPolicies } from "../../envoy/balancing.ts";
 import { type PartName, type Profile, processes, profiles, publicPorts } from "../topology.ts";
 import { UserError } from "../user-error.ts";
 import { isPortFree, PortBook } from "./ports.ts";
@@ -12,7 +13,10 @@ export const runnerVariables: Readonly<Record<string, string>> = {
   JAVA_HOME: "the Java to run Kafka with; the one on PATH unless set",
   EDGE_TLS_CERT_FILE: "the certificate of the TLS edge (PEM); self-signed unless set",
   EDGE_TLS_KEY_FILE: "the key of that certificate (PEM)",
-  JAEGER_QUERY_URL: "where `mesh trace` asks for traces; our own Jaeger unless set",
+  LB_POLICY: "how Envoy deals calls out: least_request, round_robin or ip_hash; least_request unless set",
+  MESH_FAULTS: "true: started for faults, as `mesh up --faults` does; without unless set",
+  JAEGER_QUERY_URL: "where `mesh trace` and the ops pages ask for traces; our own Jaeger unless set",
+  OPS_URL: "the ops server that `mesh top` and `mesh ops` ask; that of the mesh that runs here unless set",
 };
 
 export type PublicPortName = keyof typeof publicPorts;
@@ -27,8 +31,12 @@ export interface Settings {
   databasesGiven: boolean;
   /** RATE_LIMIT_SCALE: by how much limits are multiplied; Infinity when there are none. */
   rateLimitScale: number;
+  /** LB_POLICY: how Envoy deals calls out among the healthy instances. */
+  lbPolicy: LbPolicy;
   /** Share of new traces that are kept, which Envoy decides as the first hop. 0: nobody makes any. */
   sampleRatio: number;
+  /** Whether `mesh fault` may come between the processes and the parts; what that takes is there only then. */
+  faults: boolean;
 }
 
 /** Reads the environment; throws one line for each wrong variable. */
@@ -53,6 +61,10 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
   }
   const rateLimitScale = source.RATE_LIMIT_PRESET === "off" ? Infinity : Number(source.RATE_LIMIT_SCALE || 1);
   if (!(rateLimitScale > 0)) faults.push("RATE_LIMIT_SCALE is wrong: it must be a number above 0");
+  const lbPolicy = (source.LB_POLICY || "least_request").toUpperCase() as LbPolicy;
+  if (!lbPolicies.includes(lbPolicy)) {
+    faults.push("LB_POLICY is wrong: it must be least_request, round_robin or ip_hash");
+  }
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return {
     profile: profile as Profile,
@@ -66,13 +78,15 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
     },
     databasesGiven: databaseVariables().every((variable) => source[variable]),
     rateLimitScale,
+    lbPolicy,
     sampleRatio,
+    faults: source.MESH_FAULTS === "true",
   };
 }
 
 /** The public ports that this mesh will listen on itself. */
 export function ownPublicPorts(settings: Settings): PublicPortName[] {
-  const names: PublicPortName[] = ["edge", "edgeTls", "envoyAdmin"];
+  const names: PublicPortName[] = ["edge", "edgeTls", "envoyAdmin", "ops"];
   if (ownParts(settings).includes("jaeger")) names.push("jaeger");
   if (settings.external.smtp === undefined) names.push("mail");
   return names;

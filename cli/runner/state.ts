@@ -24,6 +24,8 @@ export interface InstanceState {
   lastFault?: string;
   /** Resident memory when this was written. */
   residentBytes: number;
+  /** Its share of the machine's memory when this was written. */
+  memoryShare: number;
 }
 
 /** The last state of a home; undefined when there is none, or when it cannot be read as one. */

@@ -8,7 +8,7 @@ import {
   type UnitName,
 } from "../topology.ts";
 import type { Instance } from "./instance.ts";
-import { residentBytes } from "./process-table.ts";
+import { memoryShare, residentBytes } from "./process-table.ts";
 import { ownPublicPorts, type PublicPortName, type Settings } from "./settings.ts";
 import type { InstanceState } from "./state.ts";
 
@@ -31,6 +31,7 @@ const schemes: Record<PublicPortName, string> = {
   jaeger: "http",
   mail: "http",
   envoyAdmin: "http",
+  ops: "http",
 };
 
 /** Where a person finds the mesh. */
@@ -53,6 +54,7 @@ export function stateOf(instance: Instance): InstanceState {
     restarts: instance.restarts,
     lastFault: instance.lastFault,
     residentBytes: instance.residentBytes,
+    memoryShare: instance.memoryShare,
   };
 }
 
@@ -60,7 +62,9 @@ export function stateOf(instance: Instance): InstanceState {
 export async function measure(instances: readonly Instance[]): Promise<void> {
   await Promise.all(
     instances.map(async (instance) => {
-      instance.residentBytes = instance.pid === undefined ? 0 : await residentBytes(instance.pid);
+      const { pid } = instance;
+      [instance.residentBytes, instance.memoryShare] =
+        pid === undefined ? [0, 0] : await Promise.all([residentBytes(pid), memoryShare(pid)]);
     }),
   );
 }
@@ -78,11 +82,11 @@ export function titleOf(unit: UnitName): string {
   return isPart(unit) ? partTitles[unit as keyof typeof partTitles] : processes[unit as ProcessName].title;
 }
 
-/** Resident memory of our own processes and of the parts, in bytes. */
-export function memoryOf(instances: readonly Pick<InstanceState, "name" | "residentBytes">[]): MeshStatus["memory"] {
+/** What our own processes and the parts take of the machine's memory together, in bytes. */
+export function memoryOf(instances: readonly Pick<InstanceState, "name" | "memoryShare">[]): MeshStatus["memory"] {
   const sum = { processes: 0, parts: 0 };
-  for (const { name, residentBytes } of instances) {
-    sum[processNames.includes(unitOf(name) as ProcessName) ? "processes" : "parts"] += residentBytes;
+  for (const { name, memoryShare } of instances) {
+    sum[processNames.includes(unitOf(name) as ProcessName) ? "processes" : "parts"] += memoryShare;
   }
   return sum;
 }

@@ -12,7 +12,14 @@ import type { MeshStatus } from "../../cli/runner/status.ts";
 import { until } from "./until.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const publicPortVariables = ["EDGE_PORT", "EDGE_TLS_PORT", "JAEGER_PORT", "MAIL_UI_PORT", "ENVOY_ADMIN_PORT"];
+const publicPortVariables = [
+  "EDGE_PORT",
+  "EDGE_TLS_PORT",
+  "JAEGER_PORT",
+  "MAIL_UI_PORT",
+  "ENVOY_ADMIN_PORT",
+  "OPS_PORT",
+];
 
 export interface MeshOptions {
   /** Variables of the environment beside the ports. */
@@ -123,7 +130,7 @@ export class TestMesh {
   }
 
   async scale(service: string, count: number): Promise<void> {
-    await this.#ask({ command: "scale", service, count });
+    await this.#ask({ command: "scale", targets: [{ service, count }] });
   }
 
   /** Every mail that has arrived for somebody. */

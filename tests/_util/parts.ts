@@ -84,6 +84,7 @@ async function record(folder: string, parts: readonly RunningPart[]): Promise<vo
       ports: {},
       restarts: 0,
       residentBytes: 0,
+      memoryShare: 0,
     }),
   );
   writeState(join(folder, "state.json"), {

@@ -96,7 +96,8 @@ function surroundingsOf(home: Home, ports: { mesh: number; redis: number }): Sur
     otlp: undefined,
     publicUrl: `http://${host}`,
     mailFolder: home.mail,
-    cacheFolder: cacheFolder(),
+    compileCache: join(cacheFolder(), "node"),
+    compiled: Promise.resolve(),
   };
 }
 
