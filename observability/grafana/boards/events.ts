@@ -104,8 +104,8 @@ const outbox: Dashboard = {
     ]),
     lines("Batches that could not be sent", "ops", [
       {
-        expr: 'sum by (service, error_type) (rate(taskmesh_outbox_failures_total{service=~"$service"}[$__rate_interval]))',
-        legend: "{{service}} {{error_type}}",
+        expr: 'sum by (service) (rate(taskmesh_outbox_failures_total{service=~"$service"}[$__rate_interval]))',
+        legend: "{{service}}",
       },
     ]),
     lines("Active relays (1 for each service)", "short", [

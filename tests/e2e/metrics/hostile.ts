@@ -93,5 +93,5 @@ async function grpc(edge: string, paths: readonly string[], headers: Record<stri
 async function socket(url: string, token: string): Promise<void> {
   const opened = new WebSocket(url, ["taskmesh.v1", `bearer.${token}`]);
   opened.on("error", () => {});
-  await once(opened, "close");
+  await new Promise((resolve) => opened.on("close", resolve));
 }
