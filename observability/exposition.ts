@@ -47,7 +47,9 @@ export function renderFamilies(families: Iterable<Family>, format: MetricsFormat
   const lines: string[] = [];
   for (const { name, type, help, samples } of families) {
     const title = format === "text" && type === "counter" ? `${name}_total` : name;
-    lines.push(`# HELP ${title} ${escaped(help)}`, `# TYPE ${title} ${typeName(type, format)}`);
+    // OpenMetrics wants quotes escaped here as well; the text format has no such escape outside of labels.
+    const text = format === "openmetrics" ? quoted(help) : escaped(help);
+    lines.push(`# HELP ${title} ${text}`, `# TYPE ${title} ${typeName(type, format)}`);
     for (const { suffix = type === "counter" ? "_total" : "", labels, value, exemplar } of samples) {
       const line = `${name}${suffix}${renderLabels(labels)} ${renderValue(value)}`;
       lines.push(format === "openmetrics" && exemplar ? `${line} # ${renderExemplar(exemplar)}` : line);
@@ -66,13 +68,17 @@ function renderExemplar({ labels, value, time }: Exemplar): string {
 }
 
 function renderLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value).replaceAll('"', '\\"')}"`);
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${quoted(value)}"`);
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
 function renderValue(value: number): string {
   if (Number.isFinite(value) || Number.isNaN(value)) return String(value);
   return value > 0 ? "+Inf" : "-Inf";
+}
+
+function quoted(text: string): string {
+  return escaped(text).replaceAll('"', '\\"');
 }
 
 function escaped(text: string): string {

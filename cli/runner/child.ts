@@ -22,7 +22,6 @@ export type Child = {
 
 /** Starts a program in a process group of its own, so that Ctrl-C reaches only the runner, which then stops all in order. */
 export async function startChild(spec: ProcessSpec): Promise<Child> {
-  await spec.beforeStart?.();
   const child = launch(spec);
   const ended = new Promise<Ending>((resolve) => {
     child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));

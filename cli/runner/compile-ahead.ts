@@ -15,14 +15,15 @@ const loadAll = `
 /**
  * Compiles what the processes load, all of it in one program, while the parts start: a process that finds its code in
  * the cache is up sooner, and does without the compiler for TypeScript, which is 15 MiB that it would keep. Never
- * fails: what is not compiled now is compiled by whom it concerns.
+ * fails: what is not compiled now is compiled by whom it concerns. The signal ends it.
  */
-export async function compileAhead(compileCache: string): Promise<void> {
+export async function compileAhead(compileCache: string, signal: AbortSignal): Promise<void> {
   const modules = Object.values(processes).flatMap(({ entry }) => importsOf(entry));
   await promisify(execFile)(process.execPath, ["--input-type=module", "-e", loadAll, ...new Set(modules)], {
     cwd: repositoryRoot,
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
     timeout: 60_000,
+    signal,
   }).catch(() => {});
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../user-error.ts";
+import { messageOf, UserError } from "../user-error.ts";
 import { Backoff } from "./backoff.ts";
 import { type Child, startChild, waitUntilReady } from "./child.ts";
 import type { ProcessSpec } from "./process-spec.ts";
@@ -29,6 +29,7 @@ export class Instance {
   readonly #stopping = new AbortController();
   #child: Child | undefined;
   #readyAt: number | undefined;
+  #starting: Promise<void> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
   #away: Promise<void> = Promise.resolve();
   status: Status = "waiting";
@@ -57,7 +58,13 @@ export class Instance {
   }
 
   /** Starts it and resolves once it answers; rejects with one line when three attempts fail. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const starting = this.#start();
+    this.#starting = starting.catch(() => {});
+    return starting;
+  }
+
+  async #start(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#launch();
@@ -74,11 +81,12 @@ export class Instance {
 
   /** Takes it out of the load balancing, then stops it; resolves when it is gone. */
   async stop(): Promise<void> {
-    if (this.#stopping.signal.aborted) return this.#loop;
-    this.#stopping.abort();
+    if (this.#stopping.signal.aborted) return this.#starting.then(() => this.#loop);
+    this.#stopping.abort(new UserError(`${this.name} is being stopped`));
     this.#become("stopping");
     if (this.#readyAt !== undefined) await this.#events.down(this).catch(() => {});
     await this.#child?.stop();
+    await this.#starting;
     await this.#loop;
     this.#become("stopped");
   }
@@ -100,14 +108,20 @@ export class Instance {
   }
 
   async #launch(): Promise<void> {
+    const { signal } = this.#stopping;
+    signal.throwIfAborted();
     this.#become("starting");
+    await this.spec.beforeStart?.();
+    signal.throwIfAborted();
     const child = await startChild(this.spec);
     this.#child = child;
     this.startedAt = new Date();
     this.startTime = await startTimeOf(child.pid);
     this.#events.changed(this);
     try {
-      await waitUntilReady(this.spec, child, this.#stopping.signal);
+      await waitUntilReady(this.spec, child, signal);
+      // One that answers while it is being stopped must not be called any more.
+      signal.throwIfAborted();
     } catch (error) {
       await child.stop();
       throw error;
@@ -136,8 +150,7 @@ export class Instance {
     this.#events.say(`${this.name} ended (${ending}); starting it again in ${delay} ms`);
     try {
       await sleep(delay, undefined, { signal: this.#stopping.signal });
-      await Promise.race([this.#away, aborted(this.#stopping.signal)]);
-      this.#stopping.signal.throwIfAborted();
+      await unlessAborted(this.#away, this.#stopping.signal);
       await this.#launch();
       this.#events.say(`${this.name} is back`);
     } catch (error) {
@@ -153,6 +166,15 @@ export class Instance {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+/** Waits for something no longer than until the abort, whose reason it then throws. */
+async function unlessAborted(something: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    await Promise.race([something, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }

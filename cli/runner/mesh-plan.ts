@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { databases, type PartName, partTitles } from "../topology.ts";
 import { edgeCertificate } from "./certificate.ts";
@@ -40,10 +41,12 @@ export interface PlanInput {
   edge: Edge;
   /** False: nothing takes traces, and nobody makes any. */
   tracing: boolean;
+  /** Aborts when the mesh begins to stop. */
+  signal: AbortSignal;
 }
 
 /** Settles ports, secrets, addresses and Envoy's configuration. */
-export async function makePlan({ home, settings, programs, ports, edge, tracing }: PlanInput): Promise<Plan> {
+export async function makePlan({ home, settings, programs, ports, edge, tracing, signal }: PlanInput): Promise<Plan> {
   const keys = ensureKeys(home.keys);
   const compileCache = join(cacheFolder(), "node");
   const partPorts = {
@@ -54,6 +57,8 @@ export async function makePlan({ home, settings, programs, ports, edge, tracing 
     jaeger: await ports.ofPart("jaeger"),
   };
   const fronts = settings.faults ? new Fronts(ports) : undefined;
+  // A runner that was killed has healed nothing.
+  rmSync(faultsFile(home.folder), { force: true });
   const reachedPorts = fronts === undefined ? partPorts : await frontParts(fronts, partPorts);
   const ownMail = await ports.ofInstance("mail", "mail");
   const mail = (await fronts?.open("mail", ownMail, frontedPorts("mail"))) ?? ownMail;
@@ -103,7 +108,7 @@ export async function makePlan({ home, settings, programs, ports, edge, tracing 
       mailFolder: home.mail,
       faultsFile: fronts && faultsFile(home.folder),
       compileCache,
-      compiled: compileAhead(compileCache),
+      compiled: compileAhead(compileCache, signal),
     },
   };
 }

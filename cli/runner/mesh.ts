@@ -71,12 +71,29 @@ export class Mesh implements RunningMesh {
 
   /** Starts everything and resolves once all of it answers: false when it was stopped meanwhile. Rejects with one line. */
   async start(): Promise<boolean> {
+    try {
+      await this.#start();
+    } catch (error) {
+      if (this.#stopping === undefined) throw error;
+    }
+    this.#ready = this.#stopping === undefined;
+    if (this.#ready) return true;
+    await this.#stopping;
+    // What the start has opened since.
+    await this.#closeDoors();
+    return false;
+  }
+
+  async #start(): Promise<void> {
     const { home, settings, programs, say } = this.#options;
     this.#runnerStartTime = await startTimeOf(process.pid);
     this.#control = await serveControl(home, (request, progress) => answer(this, request, progress));
     this.#chores = setInterval(() => void this.#doChores(), 10_000);
     const tracing = await this.#tracing.prepare(settings);
-    const plan = await makePlan({ home, settings, programs, ports: this.#ports, edge: this.edge, tracing });
+    const plan = await makePlan({
+      ...{ home, settings, programs, tracing },
+      ...{ ports: this.#ports, edge: this.edge, signal: this.signal },
+    });
     this.#plan = plan;
     prepareScraping(home);
     this.#ops = await startOps(this);
@@ -90,8 +107,6 @@ export class Mesh implements RunningMesh {
     if (settings.external.postgres) await ensureDatabases(settings.external.postgres, databases);
     await this.supervisor.start([...parts, ...units], (unit) => this.#between(unit));
     await this.settle();
-    this.#ready = this.#stopping === undefined;
-    return this.#ready;
   }
 
   /** Stops everything in reverse order. Once, however often it is called. */
@@ -167,7 +182,11 @@ export class Mesh implements RunningMesh {
     if (!this.#ready) throw new UserError("Taskmesh is starting or stopping: try again when it is ready");
     if (this.#underWay !== undefined) throw new UserError(`${this.#underWay} is under way: try again when it is over`);
     this.#underWay = title;
-    const turn = this.#changing.then(change).finally(() => {
+    const begin = () => {
+      if (!this.#ready) throw new UserError("Taskmesh is stopping: nothing was changed");
+      return change();
+    };
+    const turn = this.#changing.then(begin).finally(() => {
       if (title !== undefined) this.#underWay = undefined;
     });
     this.#changing = turn.catch(() => {});
@@ -212,15 +231,20 @@ export class Mesh implements RunningMesh {
   async #stop(): Promise<void> {
     this.#ready = false;
     this.#abort.abort();
-    await this.#ops?.close();
+    await this.#ops?.close().catch(() => {});
     await this.#tracing.stop();
     await this.supervisor.stop();
     if (this.#plan) await forgetSuccession(this.#plan.partPorts.envoy.mesh as number).catch(() => {});
+    this.#save();
+    await this.#closeDoors();
+    this.#closed.resolve();
+  }
+
+  async #closeDoors(): Promise<void> {
+    await this.#ops?.close().catch(() => {});
     await this.#plan?.fronts?.close();
     clearInterval(this.#chores);
-    this.#save();
     this.#control?.close();
-    this.#closed.resolve();
   }
 
   async #doChores(): Promise<void> {

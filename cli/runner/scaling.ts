@@ -72,11 +72,16 @@ interface Scaling {
 async function scaleTo({ supervisor, name, count, add, progress }: Scaling): Promise<void> {
   const present = supervisor.instancesOf(name);
   const added: Instance[] = [];
-  while (present.length + added.length < count) added.push(await add());
   const remove = async (instance: Instance) => {
     await instance.stop();
     supervisor.remove(name, instance);
   };
+  try {
+    while (present.length + added.length < count) added.push(await add());
+  } catch (error) {
+    await Promise.all(added.map(remove));
+    throw error;
+  }
   const started = await Promise.allSettled(
     added.map(async (instance) => {
       try {

@@ -25,7 +25,9 @@ export class Supervisor {
     return this.#units.get(unit) ?? [];
   }
 
+  /** One that comes while all are being stopped is never started. */
   add(unit: UnitName, instance: Instance): void {
+    if (this.#stopping !== undefined) void instance.stop();
     this.#units.set(unit, [...this.instancesOf(unit), instance]);
   }
 

@@ -34,10 +34,12 @@ const longestPauseMs = 5000;
 /** Runs the events of one partition through the chain, in their order. */
 export class BatchRunner {
   readonly #options: BatchOptions;
+  readonly #labels: { "messaging.consumer.group.name": string };
   readonly #stumbles = new Map<string, number>();
 
   constructor(options: BatchOptions) {
     this.#options = options;
+    this.#labels = { "messaging.consumer.group.name": options.group };
   }
 
   /** Takes events until the batch or the time is up; what is left over is fetched again. */
@@ -54,10 +56,9 @@ export class BatchRunner {
       const queue = batch.messages.map((message) => this.#toDelivery(payload, message, fetchTime));
       while (queue.length > 0 && mayGoOn() && performance.now() < end) {
         const taken = (await this.#options.together?.take(queue)) ?? queue.splice(0, 1);
-        const group = { "messaging.consumer.group.name": this.#options.group };
-        inFlight.add(taken.length, group);
+        inFlight.add(taken.length, this.#labels);
         const isThrough = await this.#handleAll(payload, taken, mayGoOn).finally(() =>
-          inFlight.add(-taken.length, group),
+          inFlight.add(-taken.length, this.#labels),
         );
         if (!isThrough) break;
         await commitOffsetsIfNecessary();

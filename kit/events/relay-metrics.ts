@@ -22,8 +22,9 @@ export class RelayReport {
 
   constructor(source: string) {
     this.#source = source;
-    // There from the start, so that the first one shows as a change.
+    // There from the start, so that the first one shows as a change, and nobody's being active as 0.
     failures.add(0);
+    leader.record(0);
   }
 
   active(isActive: boolean): void {

@@ -21,7 +21,7 @@ export class BenchMesh {
   readonly adminUrl: string;
   /** Whether a live Jaeger takes its traces. */
   tracing = false;
-  readonly #instances: readonly InstanceState[];
+  #instances: readonly InstanceState[];
   readonly #tasks: pg.Client;
   readonly #inbox: pg.Client;
   /** Events of others that the notification group had handled before the first task. */
@@ -50,6 +50,12 @@ export class BenchMesh {
       await mesh.stop();
       throw error;
     }
+  }
+
+  /** Sets the number of instances of some processes. */
+  async scale(names: readonly string[], count: number): Promise<void> {
+    for (const name of names) await this.mesh.scale(name, count);
+    this.#instances = (await this.mesh.status()).instances;
   }
 
   /** Somebody new, whose token is good for a quarter of an hour. Waits until what a registration sets off is over. */

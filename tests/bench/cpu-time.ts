@@ -36,9 +36,14 @@ export class CpuMeter {
     return Object.fromEntries(rows.filter(([, micros]) => micros > 0).sort(([, one], [, other]) => other - one));
   }
 
+  /** Seconds of all programs that are meant; 0 where there is no /proc. */
+  total(isMeant: (name: string) => boolean = () => true): number {
+    return [...this.#seconds].reduce((sum, [name, seconds]) => sum + (isMeant(name) ? seconds : 0), 0);
+  }
+
   /** How much of one core it took while it was watched. */
   get share(): number {
-    return [...this.#seconds.values()].reduce((sum, seconds) => sum + seconds, 0) / this.#elapsed;
+    return this.total() / this.#elapsed;
   }
 }
 

@@ -14,6 +14,12 @@ const lostQuery = `SELECT count(*)::int AS lost FROM unnest($1::uuid[]) AS made 
   LEFT JOIN outbox_event AS event ON event.key = made.task_id::text
   WHERE task.owner_id IS NULL OR collaborator.user_id IS NULL OR event.event_id IS NULL`;
 
+/** Throws unless each of these tasks is stored, with its collaborator and its event. */
+export async function mustBeStored(database: pg.Client, ids: ReadonlySet<string>): Promise<void> {
+  const { rows } = await database.query<{ lost: number }>(lostQuery, [[...ids]]);
+  if (rows[0]?.lost !== 0) throw new Error(`${rows[0]?.lost} of ${ids.size} acknowledged tasks are not stored`);
+}
+
 /** Creates tasks under load, and remembers each that was acknowledged. */
 export class Creates {
   readonly #target: Pick<Load, "url" | "headers">;
@@ -43,9 +49,8 @@ export class Creates {
   }
 
   /** Throws unless the task, its collaborator and its event are stored for every answer that was given. */
-  async mustBeStored(database: pg.Client): Promise<void> {
-    const { rows } = await database.query<{ lost: number }>(lostQuery, [[...this.#ids]]);
-    if (rows[0]?.lost !== 0) throw new Error(`${rows[0]?.lost} of ${this.#ids.size} acknowledged tasks are not stored`);
+  mustBeStored(database: pg.Client): Promise<void> {
+    return mustBeStored(database, this.#ids);
   }
 
   #isNew(answer: string): boolean {

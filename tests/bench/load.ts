@@ -21,6 +21,8 @@ export interface Outcome {
 }
 
 export const connections = 64;
+/** For a finding: how its load was made. */
+export const closedLoop = `${connections} connections, closed loop`;
 
 /**
  * Sends requests over 64 kept connections, each as soon as the answer before is there. Throws when a single answer is

@@ -17,11 +17,11 @@ async function main(stage: Stage): Promise<void> {
   printHeading(machine, date, quick);
   const results: unknown[] = [];
   for (const measure of chosen) {
-    const { id, title, goal } = measure;
-    const finding = await measure.run(stage, quick ? quickEffort : { ...effort, seconds: measure.seconds });
+    const { id, title, seconds } = measure;
+    const finding = await measure.run(stage, quick ? quickEffort : { ...effort, ...measure.effort, seconds });
     if ("skipped" in finding) printSkipped(measure, finding.skipped);
     else printFinding(measure, finding);
-    results.push({ id, title, goal, ...finding });
+    results.push({ id, title, ...finding });
   }
   process.stdout.write(`\nRaw results: ${writeRaw(date, { quick, machine, measures: results })}\n`);
 }

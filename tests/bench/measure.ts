@@ -1,23 +1,39 @@
-import type { Effort, Ratio } from "./ratio.ts";
+import type { Effort, Middle } from "./ratio.ts";
 import type { Stage } from "./stage.ts";
 
+/** What a ratio should be one day. */
+export type Goal = { atLeast: number } | { atMost: number };
+
+/** One ratio, ours ÷ peer, over the rounds that count. */
+export interface Figure extends Middle {
+  /** What is compared. */
+  name: string;
+  /** What either side came to, in words. */
+  ours: string;
+  peer: string;
+  /** Of each round. */
+  ratios: number[];
+  goal: Goal;
+}
+
 export interface Finding {
-  ratio: Ratio;
+  figures: Figure[];
   /** What else the reader must know of this run. */
   notes: string[];
   /** For the file of raw results only. */
   details: Record<string, unknown>;
 }
 
-/** One ratio: what it compares, what it should be one day, and how it is taken. */
+/** What is compared with what, and how it is taken. */
 export interface Measure {
-  id: "P1" | "P2" | "P9";
+  id: "P1" | "P2" | "P8" | "P9" | "P11" | "P12";
   title: string;
   ours: string;
   peer: string;
-  goal: number;
   /** Seconds of each run of a full measurement. */
   seconds: number;
+  /** Where a full measurement differs from the others. */
+  effort?: Partial<Pick<Effort, "rounds" | "warmUp">>;
   /** Answers with a reason instead when a part is missing that nothing can stand in for. */
   run(stage: Stage, effort: Effort): Promise<Finding | { skipped: string }>;
 }

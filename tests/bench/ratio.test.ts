@@ -29,6 +29,21 @@ test("the sides take turns, the first round only warms up, and the ratio is the 
   expect(answersOf(ratio, "ours")).toBe(160);
 });
 
+test("what is compared may be another thing than the rate, and the runs shown are the middle ones by that", async () => {
+  const p99 = { ours: [0, 30, 10, 20], peer: [0, 10, 10, 40] };
+  const side = (name: "ours" | "peer") => async () => ({ ...outcome(300), p99: p99[name].shift() ?? Number.NaN });
+  const effort = { rounds: 3, seconds: 2, warmUp: { answers: 1, seconds: 60 } };
+  const ratio = await ratioOf({
+    ours: side("ours"),
+    peer: side("peer"),
+    effort,
+    of: (run) => run.p99,
+    onRound: () => {},
+  });
+  expect(ratio.rounds.map((round) => round.ratio)).toEqual([3, 1, 0.5]);
+  expect([ratio.median, ratio.ours.p99, ratio.peer.p99]).toEqual([1, 20, 10]);
+});
+
 test("a side warms up until it has given enough answers or has had its time, each for itself", async () => {
   const runs = { ours: 0, peer: 0 };
   const side = (name: "ours" | "peer", rate: number) => async (counted: boolean) => {

@@ -1,19 +1,23 @@
 import type { Outcome } from "./load.ts";
 
-export interface Round {
-  ours: Outcome;
-  peer: Outcome;
+export interface Round<O extends Outcome = Outcome> {
+  ours: O;
+  peer: O;
   ratio: number;
 }
 
-export interface Ratio {
+/** The median of some values, and how far they lie apart. */
+export interface Middle {
   median: number;
   /** First and third quartile. */
   spread: [number, number];
-  /** The run of the median rate of each side. */
-  ours: Outcome;
-  peer: Outcome;
-  rounds: Round[];
+}
+
+export interface Ratio<O extends Outcome = Outcome> extends Middle {
+  /** The middle run of each side, by what is compared. */
+  ours: O;
+  peer: O;
+  rounds: Round<O>[];
 }
 
 /** How much is measured. */
@@ -26,42 +30,53 @@ export interface Effort {
   warmUp: { answers: number; seconds: number };
 }
 
-type Run = (counted: boolean) => Promise<Outcome>;
+type Run<O> = (counted: boolean) => Promise<O>;
 
-export interface Sides {
+export interface Sides<O extends Outcome> {
   /** One run of each side. `counted` is false while both are warming up. */
-  ours: Run;
-  peer: Run;
+  ours: Run<O>;
+  peer: Run<O>;
   effort: Effort;
+  /** What is compared; the rate unless given. */
+  of?: (outcome: O) => number;
   /** Called after each round; 0 is the warm-up. */
-  onRound: (round: number, result: Round) => void;
+  onRound: (round: number, result: Round<O>) => void;
 }
 
 /**
  * Measures two things in turns, A-B-A-B, so that whatever else the machine does meets both alike. The first round warms
  * both up and is not counted. The ratio is taken within a round, then the median over the rounds.
  */
-export async function ratioOf({ ours, peer, effort, onRound }: Sides): Promise<Ratio> {
-  const results: Round[] = [];
+export async function ratioOf<O extends Outcome>(sides: Sides<O>): Promise<Ratio<O>> {
+  const { ours, peer, effort, onRound, of = ({ rate }) => rate } = sides;
+  const results: Round<O>[] = [];
   for (let round = 0; round <= effort.rounds; round++) {
-    const once = (run: Run) => (round > 0 ? run(true) : warmUp(run, effort.warmUp));
+    const once = (run: Run<O>) => (round > 0 ? run(true) : warmUp(run, effort.warmUp));
     const pair = { ours: await once(ours), peer: await once(peer) };
-    const result = { ...pair, ratio: pair.ours.rate / pair.peer.rate };
+    const result = { ...pair, ratio: of(pair.ours) / of(pair.peer) };
     onRound(round, result);
     if (round > 0) results.push(result);
   }
-  const ratios = results.map(({ ratio }) => ratio);
   return {
-    median: quantile(ratios, 0.5),
-    spread: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
-    ours: middle(results.map((result) => result.ours)),
-    peer: middle(results.map((result) => result.peer)),
+    ...middleOf(results.map(({ ratio }) => ratio)),
+    ours: middleRun(
+      results.map((result) => result.ours),
+      of,
+    ),
+    peer: middleRun(
+      results.map((result) => result.peer),
+      of,
+    ),
     rounds: results,
   };
 }
 
+export function middleOf(values: number[]): Middle {
+  return { median: quantile(values, 0.5), spread: [quantile(values, 0.25), quantile(values, 0.75)] };
+}
+
 /** V8 compiles what runs often, so it is the number of answers that makes code fast, not the time. */
-async function warmUp(run: Run, enough: Effort["warmUp"]): Promise<Outcome> {
+async function warmUp<O extends Outcome>(run: Run<O>, enough: Effort["warmUp"]): Promise<O> {
   let answers = 0;
   let seconds = 0;
   for (;;) {
@@ -73,13 +88,13 @@ async function warmUp(run: Run, enough: Effort["warmUp"]): Promise<Outcome> {
 }
 
 /** The right answers of one side, over all rounds that count. */
-export function answersOf({ rounds }: Ratio, side: "ours" | "peer"): number {
+export function answersOf({ rounds }: Pick<Ratio, "rounds">, side: "ours" | "peer"): number {
   return rounds.reduce((sum, round) => sum + round[side].answers, 0);
 }
 
-function middle(outcomes: Outcome[]): Outcome {
-  const byRate = [...outcomes].sort((one, other) => one.rate - other.rate);
-  return byRate[Math.floor(byRate.length / 2)] as Outcome;
+function middleRun<O>(outcomes: O[], of: (outcome: O) => number): O {
+  const sorted = [...outcomes].sort((one, other) => of(one) - of(other));
+  return sorted[Math.floor(sorted.length / 2)] as O;
 }
 
 export function quantile(values: number[], share: number): number {

@@ -1,17 +1,35 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { findHome, repositoryRoot } from "../../cli/runner/home.ts";
-import { connections, type Outcome } from "./load.ts";
+import type { Outcome } from "./load.ts";
 import type { Machine } from "./machine.ts";
-import type { Finding, Measure } from "./measure.ts";
+import type { Figure, Finding, Goal, Measure } from "./measure.ts";
 import { progress } from "./progress.ts";
-import type { Round } from "./ratio.ts";
+import type { Ratio, Round } from "./ratio.ts";
 
 /** A line while the rounds go on. */
-export function reportRound({ id, ours, peer }: Measure, rounds: number, round: number, result: Round): void {
+export function reportRound<O extends Outcome>(
+  { id, ours, peer }: Measure,
+  rounds: number,
+  round: number,
+  { tell = inRate, ...result }: Round<O> & { tell?: (outcome: O) => string },
+): void {
   const which = round === 0 ? "warm-up" : `round ${round} of ${rounds}`;
-  const rates = `${ours} ${result.ours.rate.toFixed(0)}/s, ${peer} ${result.peer.rate.toFixed(0)}/s`;
-  progress(`${id} ${which}: ${rates}, ratio ${result.ratio.toFixed(3)}`);
+  const sides = `${ours} ${tell(result.ours)}, ${peer} ${tell(result.peer)}`;
+  const ratio = Number.isNaN(result.ratio) ? "" : `, ratio ${result.ratio.toFixed(3)}`;
+  progress(`${id} ${which}: ${sides}${ratio}`);
+}
+
+/** What the closed loops compare: right answers a second. */
+export function rateFigure(ratio: Ratio, goal: Goal): Figure {
+  const tell = ({ rate, p50, p99 }: Outcome) =>
+    `${rate.toFixed(0).padStart(6)}/s   p50 ${inMs(p50)} ms   p99 ${inMs(p99)} ms`;
+  return figureOf("rate", ratio, { ours: tell(ratio.ours), peer: tell(ratio.peer), goal });
+}
+
+export function figureOf(name: string, ratio: Ratio, rest: Pick<Figure, "ours" | "peer" | "goal">): Figure {
+  const { median, spread, rounds } = ratio;
+  return { name, median, spread, ratios: rounds.map((round) => round.ratio), ...rest };
 }
 
 export function printHeading(machine: Machine, date: Date, quick: boolean): void {
@@ -20,25 +38,32 @@ export function printHeading(machine: Machine, date: Date, quick: boolean): void
   const lines = [
     `Taskmesh bench, ${date.toISOString()}, commit ${commit}`,
     `${cores} cores (${model}), ${memoryGiB} GiB, ${system}; Node ${node}, ${versions.join(", ")}`,
-    `${connections} connections, closed loop; the load generator is on the same cores, so read the ratios`,
+    "The load generator is on the same cores, so read the ratios.",
     ...(load > 0.5 ? [`Load of the machine when this began: ${load}. Other work takes a share of the cores.`] : []),
     ...(quick ? ["Quick: one short round, to try it out. Not a measurement."] : []),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-export function printFinding(measure: Measure, { ratio, notes }: Finding): void {
-  const width = Math.max(measure.ours.length, measure.peer.length);
-  const [low, high] = ratio.spread.map((value) => value.toFixed(3));
+export function printFinding(measure: Measure, { figures, notes }: Finding): void {
   const lines = [
     "",
     `${measure.id}  ${measure.title}`,
-    `    ${row(measure.ours, width, ratio.ours)}`,
-    `    ${row(measure.peer, width, ratio.peer)}`,
-    `    ratio ${ratio.median.toFixed(3)} (median of ${ratio.rounds.length}; quartiles ${low} to ${high}), goal ${measure.goal}`,
+    ...figures.flatMap((figure) => [...linesOf(measure, figure)].map((line) => `    ${line}`)),
     ...notes.map((note) => `    · ${note}`),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function linesOf({ ours, peer }: Measure, { name, median, spread, ratios, goal, ...sides }: Figure): string[] {
+  const width = Math.max(ours.length, peer.length);
+  const [low, high] = spread.map((value) => value.toFixed(3));
+  const wished = "atLeast" in goal ? `at least ${goal.atLeast}` : `at most ${goal.atMost}`;
+  return [
+    `${ours.padEnd(width)}  ${sides.ours}`,
+    `${peer.padEnd(width)}  ${sides.peer}`,
+    `${name}: ratio ${median.toFixed(3)} (median of ${ratios.length}; quartiles ${low} to ${high}), goal ${wished}`,
+  ];
 }
 
 export function printSkipped(measure: Measure, reason: string): void {
@@ -54,6 +79,10 @@ export function writeRaw(date: Date, results: Record<string, unknown>): string {
   return relative(process.cwd(), file);
 }
 
-function row(name: string, width: number, { rate, p50, p99 }: Outcome): string {
-  return `${name.padEnd(width)}  ${rate.toFixed(0).padStart(6)}/s   p50 ${p50} ms   p99 ${p99} ms`;
+function inRate({ rate }: Outcome): string {
+  return `${rate.toFixed(0)}/s`;
+}
+
+function inMs(value: number): string {
+  return String(Math.round(value * 10) / 10);
 }

@@ -23,7 +23,7 @@ export class Stage {
 
   /** A whole light mesh that traces one request in ten, as a deployment does; none where there can be no Jaeger. */
   async traced(): Promise<BenchMesh> {
-    const share = (await this.#bringJaeger()) ? sampledShare : 0;
+    const share = (await this.bringJaeger()) ? sampledShare : 0;
     return this.start("Starting a mesh", () => BenchMesh.start(share));
   }
 
@@ -65,8 +65,8 @@ export class Stage {
     return this.close();
   }
 
-  /** Before there is a mesh, which would build it in the background, on the cores that are measured. */
-  async #bringJaeger(): Promise<boolean> {
+  /** Whether there is a Jaeger. Asked before there is a mesh, which would build it in the background, on the cores that are measured. */
+  async bringJaeger(): Promise<boolean> {
     if ((await jaeger.locate()) !== undefined) return true;
     if (!(await jaeger.canBeBuilt())) return false;
     const building = jaeger.fetch(progress, this.#abort.signal).then(

@@ -32,14 +32,16 @@ export async function autoscale(
   mesh: RunningMesh,
   { request }: { request: AutoscaleRequest },
 ): Promise<AutoscaleAnswer> {
-  const present = ofMesh.get(mesh);
   if (request.do === "on") {
     const next = await autoscalerOf(mesh, request);
-    if (request.dryRun) return { status: present?.status ?? off, preview: await next.preview() };
-    await present?.stop();
+    if (request.dryRun) return { status: ofMesh.get(mesh)?.status ?? off, preview: await next.preview() };
+    // In one step: of two that are switched on at once, one stops the other.
+    const present = ofMesh.get(mesh);
     ofMesh.set(mesh, next);
+    await present?.stop();
     next.start();
   } else if (request.do === "off") {
+    const present = ofMesh.get(mesh);
     ofMesh.delete(mesh);
     await present?.stop();
   }

@@ -28,8 +28,8 @@ export async function startBeside(
   { count = 1, version, traffic }: { count?: number; version: Version; traffic?: Traffic },
 ): Promise<Instance[]> {
   const instances: Instance[] = [];
-  while (instances.length < count) instances.push(await mesh.addInstance(name, version));
   try {
+    while (instances.length < count) instances.push(await mesh.addInstance(name, version));
     // Whoever stops the mesh stops what it knows by then.
     mesh.signal.throwIfAborted();
     for (const instance of instances) if (traffic) mesh.edge.prepare(instance, traffic);

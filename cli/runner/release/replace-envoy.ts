@@ -15,6 +15,8 @@ export async function replaceEnvoy({ mesh, signal, say }: Release): Promise<void
   try {
     await fresh.start();
   } catch (error) {
+    // The next one takes over from the same Envoy.
+    mesh.plan.parts.envoyEpoch--;
     await fresh.stop();
     mesh.supervisor.remove("envoy", fresh);
     throw error;

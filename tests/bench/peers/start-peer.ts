@@ -9,9 +9,9 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
-/** Runs one of the peers in a process of its own and answers once it listens. */
+/** Runs one of the peers in a process of its own and answers once it listens. Files are of TypeScript unless they say otherwise. */
 export async function startPeer(name: string, env: Record<string, string> = {}): Promise<Peer> {
-  const entry = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const entry = fileURLToPath(new URL(name.includes(".") ? name : `${name}.ts`, import.meta.url));
   const child = spawn(process.execPath, ["--max-old-space-size=256", entry], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "inherit"],
