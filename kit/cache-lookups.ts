@@ -5,7 +5,20 @@ export type CacheName = "access_token" | "service_identity" | "api_key" | "entit
 
 const lookups = counter("taskmesh.cache.lookups");
 
+/** Made once: each call looks into two of them. */
+const labels = {
+  access_token: labelsOf("access_token"),
+  service_identity: labelsOf("service_identity"),
+  api_key: labelsOf("api_key"),
+  entity_tag: labelsOf("entity_tag"),
+} satisfies Record<CacheName, unknown>;
+
 /** Counts one look into a cache. */
 export function countLookup(cache: CacheName, isHit: boolean): void {
-  lookups.add(1, { "taskmesh.cache.name": cache, "taskmesh.cache.result": isHit ? "hit" : "miss" });
+  lookups.add(1, isHit ? labels[cache].hit : labels[cache].miss);
+}
+
+function labelsOf(cache: CacheName) {
+  const of = (result: string) => ({ "taskmesh.cache.name": cache, "taskmesh.cache.result": result });
+  return { hit: of("hit"), miss: of("miss") };
 }

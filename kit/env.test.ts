@@ -46,6 +46,10 @@ describe("readEnv", () => {
     expect(read).not.toThrow(/s3cret/);
   });
 
+  it.each(["yes", "1", "constructor", "true\n"])("does not take %j for true or false", (text) => {
+    expect(() => readEnv({ on: env.boolean("ON") }, { ON: text })).toThrow("ON is wrong: it must be true or false");
+  });
+
   it("reads secrets from files and refuses an absent or empty one", () => {
     const path = join(mkdtempSync(join(tmpdir(), "env-")), "secret");
     writeFileSync(path, " hush \n");

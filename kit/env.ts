@@ -120,8 +120,11 @@ export const env = {
   positive: (variable: string, options: Fallback<number> = {}) =>
     number(variable, "a number greater than 0", options, (value) => Number.isFinite(value) && value > 0),
   boolean: (variable: string, options: Fallback<boolean> = {}) =>
-    reader(variable, "true or false", options, (text) =>
-      /^true$/i.test(text) || (/^false$/i.test(text) ? false : undefined),
+    reader(
+      variable,
+      "true or false",
+      options,
+      (text) => /^true$/i.test(text) || (/^false$/i.test(text) ? false : undefined),
     ),
   /** One of a few words. */
   choice: <const T extends string>(variable: string, words: readonly T[], options: Fallback<T> = {}) =>

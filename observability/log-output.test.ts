@@ -12,12 +12,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const module = new URL("logger.ts", import.meta.url).href;
 
 /** Runs a program that logs, and answers with its lines and how it ended. */
-async function run(body: string, onLine?: (text: string, kill: () => void) => void) {
+async function run(body: string, onLine?: (text: string, kill: () => void) => void, file = errorFile) {
   const program = `import { createLogger } from ${JSON.stringify(module)};
     const log = createLogger({ level: "info", service: "test", instanceId: "test-1", errorFile: process.env.ERROR_FILE }); ${body}`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ERROR_FILE: errorFile },
+    env: { ...process.env, ERROR_FILE: file },
   });
   let text = "";
   let errors = "";
@@ -72,6 +72,14 @@ describe("the output of logs", () => {
     ]);
     expect(messagesOf(readFileSync(errorFile, "utf8"))).toEqual(["last"]);
   });
+
+  it.each(["/dev/full", join(folder, "nowhere", "errors.log")])(
+    "goes on without a file that takes nothing: %s",
+    async (file) => {
+      const body = `process.on("uncaughtException", () => process.exit(9)); log.error("first"); log.error("last")`;
+      expect(await run(body, undefined, file)).toMatchObject({ errors: ["first", "last"], code: 0 });
+    },
+  );
 
   it("does not keep a line for long while the process goes on", async () => {
     const { messages } = await run(`log.info("soon"); setInterval(() => {}, 1000);`, (text, kill) => {

@@ -2,6 +2,8 @@ import { pino } from "pino";
 
 const bufferBytes = 8 * 1024;
 const longestWaitMs = 100;
+/** What waits for a file on a disk that is full, in bytes; more is left out. */
+const longestBacklog = 1_048_576;
 const error = pino.levels.values.error as number;
 
 /**
@@ -34,8 +36,17 @@ export function standardOutput(errorFile?: string): pino.DestinationStream {
       }
       // Where both streams are one file, the lines before it stand before it.
       flush();
-      errors ??= [2, ...(errorFile ? [errorFile] : [])].map((dest) => pino.destination({ dest, sync: true }));
+      errors ??= [pino.destination({ dest: 2, sync: true }), ...(errorFile ? openFile(errorFile) : [])];
       for (const stream of errors) stream.write(line);
     },
   } as pino.DestinationStream & { lastLevel: number };
+}
+
+/** A file that cannot be opened or written must not end who tells of a fault: its lines are on standard error too. */
+function openFile(path: string): pino.DestinationStream[] {
+  try {
+    return [pino.destination({ dest: path, sync: true, maxLength: longestBacklog }).on("error", () => {})];
+  } catch {
+    return [];
+  }
 }

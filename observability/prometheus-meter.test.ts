@@ -129,6 +129,14 @@ describe("a page", () => {
     expect(text).not.toContain("# EOF");
   });
 
+  test.each([
+    ["openmetrics", '# HELP a of \\"b\\"'],
+    ["text", '# HELP a of "b"'],
+  ] as const)("escapes quotes in a description where the format %s wants it", (format, line) => {
+    const page = renderFamilies([{ name: "a", type: "gauge", help: 'of "b"', samples: [] }], format);
+    expect(page.split("\n")[0]).toBe(line);
+  });
+
   test("escapes what would end a label", () => {
     const samples = [{ labels: { path: 'a"b\\c\nd' }, value: Number.POSITIVE_INFINITY }];
     expect(renderFamilies([{ name: "a", type: "gauge", help: "b", samples }], "text")).toContain(

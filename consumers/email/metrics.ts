@@ -4,6 +4,8 @@ import type { DeliveryEnd } from "./deliver.ts";
 
 const log = logger("email");
 const deliveries = counter("taskmesh.notification.deliveries");
+// There from the start, so that the first one shows as a change.
+deliveries.add(0, { "taskmesh.channel": "email", "taskmesh.outcome": "failed" });
 
 /** A delivery has come to its end. */
 export function reportDelivery(end: Exclude<DeliveryEnd, { state: "over" }>): void {

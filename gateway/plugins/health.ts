@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
+import { takeOutHeader } from "#kit/health/take-out.ts";
 import type { GatewayContext } from "../context.ts";
 import { healthOf, type MeshHealth } from "../edge-health.ts";
 import { recentRequests } from "../metrics.ts";
-import { takeOutHeader } from "./take-out.ts";
 
 /** Costs less than counting it would, and a probe must be answered. */
 const uncounted = { config: { countsItself: true } };

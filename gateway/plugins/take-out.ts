@@ -1,8 +1,6 @@
 import type { FastifyInstance } from "fastify";
+import { takeOutHeader } from "#kit/health/take-out.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
-
-/** Envoy takes out the instance whose answer has this header, without waiting for the next look at its health. */
-export const takeOutHeader = "x-envoy-immediate-health-check-fail";
 
 /** While the gateway is about to stop, its answers tell the load balancer to take it out; the edge keeps that to itself. */
 export function addTakeOut(app: FastifyInstance, lifecycle: Pick<Lifecycle, "stopping">): void {

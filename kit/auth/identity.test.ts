@@ -71,6 +71,10 @@ describe("Identity", () => {
       expect(identity.verify(identity.token()).name).toBe("task");
       await writeFile(jwksFile, JSON.stringify({ keys: [{ ...task.publicJwk, kty: "EC" }] }));
       await expect(Identity.load({ keyFile, jwksFile })).rejects.toThrow('"task"');
+      await writeFile(jwksFile, "hush, a secret");
+      await expect(Identity.load({ keyFile, jwksFile })).rejects.toThrow(
+        /^MESH_IDENTITY_JWKS_FILE is wrong: (?!.*hush)/,
+      );
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -52,7 +52,11 @@ export class Identity {
       importPeers(set);
       return set;
     });
-    if (peers instanceof Error) throw new ConfigError(`MESH_IDENTITY_JWKS_FILE is wrong: ${peers.message}`);
+    if (peers instanceof Error) {
+      // Only our own message: that of the JSON parser shows a piece of the text.
+      const why = peers.constructor === Error ? peers.message : "it must hold public Ed25519 keys as a JWK set";
+      throw new ConfigError(`MESH_IDENTITY_JWKS_FILE is wrong: ${why}`);
+    }
     return new Identity(own, peers);
   }
 

@@ -39,7 +39,7 @@ export interface DatabaseOptions {
 export interface PoolOptions {
   min: number;
   max: number;
-  /** How long to wait for a free connection, in milliseconds. Shorter than a call may take, so that who finds the pool exhausted is told so, and when to come back. */
+  /** How long to wait for a free connection or a new one, in milliseconds. Shorter than a call may take, so that who finds the pool exhausted is told so, and when to come back. */
   acquireMs?: number;
   /** How long a connection beyond `min` is kept without work, in milliseconds. */
   idleMs?: number;

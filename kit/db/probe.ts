@@ -24,7 +24,8 @@ export class Answers {
   }
 }
 
-const recentMs = 200;
+/** Added to the time after which a silence is known. */
+const recentMs = 50;
 const limitMs = 1_500;
 
 /**

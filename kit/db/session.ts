@@ -24,7 +24,7 @@ export function withRowTypes<T>(fn: () => T): T {
   return typed.run(true, fn);
 }
 
-/** For one connection to be made; that of the pool is for a free one. */
+/** The longest that making one connection may take, also where callers may wait longer for a free one. */
 const connectMs = 2_000;
 
 const duration = histogram("db.client.operation.duration");

@@ -8,6 +8,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
 import { internal, ServiceError } from "../errors.ts";
+import { takeOutHeader } from "../health/take-out.ts";
 import { encode, type MalformedMessage } from "./definition.ts";
 import type { Handle, ServerInterceptor } from "./interceptors/interceptor.ts";
 import { ServerCall } from "./server-call.ts";
@@ -24,9 +25,6 @@ export interface OpenCalls {
   /** Set once the server is about to stop: its answers tell the load balancer to take it out. */
   leaving: boolean;
 }
-
-/** Envoy takes out the instance whose answer has this header, without waiting for the next look at its health. */
-const takeOutHeader = "x-envoy-immediate-health-check-fail";
 
 /** A handler with its chain, in the shape that grpc-js calls for a unary method. */
 export function unaryHandler(

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "#gen/grpc/health/v1/health_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
@@ -20,6 +20,8 @@ export class HealthService {
 
   constructor(serviceNames: readonly string[], readiness?: Readiness) {
     this.#readiness = readiness;
+    // One for each call that watches.
+    setMaxListeners(0, this.#changes);
     this.#names = new Set(["", ...serviceNames]);
     this.entry = { desc: Health, impl: this.#handlers() };
     readiness?.onChange(() => this.#changes.dispatchEvent(new Event("change")));

@@ -10,11 +10,11 @@ export interface Part {
 
 export type Parts = Readonly<Record<string, Part>>;
 
-/** A part that says nothing for this long is away. With `lookEveryMs` a change is known within 0.6 s. */
-export const silenceMs = 400;
-export const lookEveryMs = 200;
+/** A part that says nothing for this long is away. With `lookEveryMs` a change is known within 0.7 s. */
+export const silenceMs = 500;
+export const lookEveryMs = 150;
 /** An answer that comes late is still one: a part that hung is back with it. */
-const lateMs = 1_600;
+const lateMs = 1_500;
 
 /**
  * Asks a part once. `tell` hears true with its answer, also a late one, and false with its refusal or after its silence.

@@ -55,7 +55,7 @@ export class Readiness {
     return { ready: failing.length === 0, failing };
   }
 
-  /** Whether a part is there; undefined when there is no such part. Never throws; takes 0.4 s at most. */
+  /** Whether a part is there; undefined when there is no such part. Never throws; takes 0.5 s at most. */
   async isThere(name: string): Promise<boolean | undefined> {
     const part = Object.hasOwn(this.#parts, name) ? this.#parts[name] : undefined;
     if (part === undefined) return undefined;

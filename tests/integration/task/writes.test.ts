@@ -96,7 +96,7 @@ describe("the events of a task", () => {
         ada.client.updateTask({ task: { taskId, description: newId() } }, ada.as()),
       );
       const [deleted] = await Promise.allSettled([ada.client.deleteTask({ taskId: top.taskId }, ada.as()), ...changes]);
-      expect(deleted.status).toBe("fulfilled");
+      expect(deleted).toMatchObject({ status: "fulfilled" });
       for (const { taskId } of children) {
         const events = await stage.events(taskId);
         expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, i) => i + 1));
