@@ -29,13 +29,13 @@ export interface HealthPolicy {
 }
 
 /**
- * For one machine: an instance that says so gets no traffic after 0.3 s, one that hangs after 1.8 s at most, one that is
+ * For one machine: an instance that says so gets no traffic after 0.3 s, one that hangs after 2.6 s at most, one that is
  * back gets some within half a second, and a check costs about 0.1 ms. A stopping process waits for three intervals.
  */
 export const localHealth: HealthPolicy = {
   interval: 300,
   unhealthyInterval: 250,
-  timeout: 600,
+  timeout: 1_000,
   failures: 2,
   passes: 1,
 };
