@@ -25,13 +25,13 @@ const side = 4;
 export async function registerPeople(
   client: HttpClient,
   count: number,
-  progress: (line: string) => void,
+  { progress, signal }: { progress: (line: string) => void; signal?: AbortSignal | undefined },
 ): Promise<Person[]> {
   const people: Person[] = [];
   let started = 0;
   let told = performance.now();
   const work = async () => {
-    while (started < count) {
+    while (started < count && !signal?.aborted) {
       const index = ++started;
       people.push(personOf(await mustAnswer(client, () => registration(index))));
       if (performance.now() - told > 1000) {

@@ -31,11 +31,19 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const client = new HttpClient(url, connections);
   let renewal: NodeJS.Timeout | undefined;
   try {
-    const people = await registerPeople(client, users, progress);
+    const people = await registerPeople(client, users, { progress, signal });
     progress(`${people.length} accounts are registered`);
     const calls = new Calls(client, people, mix, seed);
-    // A refusal shows in the calls that follow.
-    renewal = setInterval(() => void renewTokens(client, people).catch(() => {}), renewEveryMs);
+    let isRenewing = false;
+    const renew = async () => {
+      // A refresh token is good once: never two rounds side by side.
+      if (isRenewing) return;
+      isRenewing = true;
+      // A refusal shows in the calls that follow.
+      await renewTokens(client, people).catch(() => {});
+      isRenewing = false;
+    };
+    renewal = setInterval(() => void renew(), renewEveryMs);
     const result = await openLoop({
       phases,
       send: (index) => calls.send(index),

@@ -118,7 +118,7 @@ function forgotten(path: string, userId: string, body: any, tasks: Map<string, S
 }
 
 async function work(requests: number) {
-  const people = await registerPeople(client, 5, () => {});
+  const people = await registerPeople(client, 5, { progress: () => {} });
   const calls = new Calls(client, people, { read: 30, write: 70 }, 7);
   const failures: (string | undefined)[] = [];
   for (let index = 0; index < requests; index++) failures.push(await calls.send(index));
@@ -157,7 +157,7 @@ test("an answer that speaks of something else is a failure", async () => {
 
 test("a server that is away is a failure of its own kind, and promises nothing", async () => {
   await serve();
-  const people = await registerPeople(client, 2, () => {});
+  const people = await registerPeople(client, 2, { progress: () => {} });
   const calls = new Calls(client, people, { read: 0, write: 1 }, 1);
   server.closeAllConnections();
   await new Promise((closed) => server.close(closed));

@@ -27,7 +27,11 @@ export function scrape(urls: readonly string[], options: ScrapeOptions = {}): Pr
 async function scrapeOne(url: string, { timeoutMs = 900, signal }: ScrapeOptions): Promise<Scrape> {
   const limit = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    const response = await fetch(url, {
+      // A kept connection would still reach an Envoy that has handed over.
+      headers: { connection: "close" },
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
     const text = await response.text();
     if (!response.ok) return { url, time: performance.now(), samples: [], error: `answered ${response.status}` };
     return { url, time: performance.now(), samples: parseMetrics(text) };

@@ -1,5 +1,5 @@
 import type { Sample } from "../metrics/parse.ts";
-import { select, total } from "../metrics/rates.ts";
+import { select, total, type Where } from "../metrics/rates.ts";
 import type { Edge, Flow, Method } from "./picture.ts";
 import { envoy, type Readings } from "./readings.ts";
 import { envoyFlow, histogramFlow, httpFlow, rpcFlow, seriesOf } from "./series.ts";
@@ -61,10 +61,11 @@ export function ratesOf(readings: Readings, unit: string): Sample[] {
   return names.flatMap((name) => readings.rates.get(name) ?? []);
 }
 
-/** Events that a group handled; one that has to be tried again, or never will be, has failed. */
-export function handled(rates: readonly Sample[], group: string): Flow {
+/** Events that a group handled, or all did; one that has to be tried again, or never will be, has failed. */
+export function handled(rates: readonly Sample[], group?: string): Flow {
   const failed = { taskmesh_event_outcome: (outcome: string) => outcome === "retried" || outcome === "dead" };
-  return histogramFlow(rates, "messaging.process.duration", { [groupLabel]: group }, failed);
+  const where: Where = group === undefined ? {} : { [groupLabel]: group };
+  return histogramFlow(rates, "messaging.process.duration", where, failed);
 }
 
 /** The groups that the consumers have handled events for. */

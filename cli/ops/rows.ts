@@ -1,10 +1,10 @@
 import type { Sample } from "../metrics/parse.ts";
 import { select, total } from "../metrics/rates.ts";
-import { groupId, ratesOf, services } from "./edges.ts";
+import { groupId, handled, ratesOf, services } from "./edges.ts";
 import { byNumber } from "./groups.ts";
 import type { GroupRow, InstanceRow, OutboxRow, Picture, Place } from "./picture.ts";
 import { envoy, type Readings } from "./readings.ts";
-import { histogramFlow, httpFlow, rpcFlow, seriesOf } from "./series.ts";
+import { httpFlow, rpcFlow, seriesOf } from "./series.ts";
 import type { SourceInstance } from "./source.ts";
 
 const order = ["envoy", "gateway", ...services, "consumers", "postgres", "redis", "kafka", "jaeger", "mail"];
@@ -37,7 +37,7 @@ function rowOf(instance: SourceInstance, readings: Readings, partitions: number 
 
 function workOf(unit: string, rates: readonly Sample[]): { rate: number; errors: number } {
   if (unit === "gateway") return httpFlow(rates);
-  if (unit === "consumers") return histogramFlow(rates, "messaging.process.duration");
+  if (unit === "consumers") return handled(rates);
   return rpcFlow(rates, "rpc.server.call.duration");
 }
 

@@ -99,7 +99,8 @@ class OpsSite {
   async respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A page of the web must not reach this by giving its own name the loopback address.
     if (!this.#isAsked(request.headers.host ?? "")) return answerJson(response, 403, { error: "ask for localhost" });
-    const url = new URL(request.url ?? "/", "http://localhost");
+    const url = URL.parse(request.url ?? "/", "http://localhost");
+    if (url === null) return answerJson(response, 400, { error: "this is no address" });
     const method = request.method === "HEAD" ? "GET" : (request.method ?? "");
     const key = `${method} ${url.pathname.replace(/(?<=.)\/$/, "")}`;
     const open = this.#open[key];

@@ -1,15 +1,13 @@
-import { readdir, readFile, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import type { Family } from "#observability/exposition.ts";
-import { residentBytes } from "../runner/process-table.ts";
+import { cpuSeconds, residentBytes } from "../runner/process-table.ts";
+import { processTrees } from "../runner/process-tree.ts";
 import { family } from "./families.ts";
 
 export interface PartProcess {
   name: string;
   pid?: number | undefined;
 }
-
-/** Clock ticks a second in /proc; Linux has it fixed for programs. */
-const ticks = 100;
 
 /** The disk that the data is on, as node_exporter names it. */
 export async function diskFamilies(folder: string): Promise<Family[]> {
@@ -26,48 +24,34 @@ export async function diskFamilies(folder: string): Promise<Family[]> {
 /** CPU time and memory of programs and all that they started, as process-exporter names them. CPU time needs Linux. */
 export async function processFamilies(processes: readonly PartProcess[]): Promise<Family[]> {
   const running = processes.filter((one): one is { name: string; pid: number } => one.pid !== undefined);
-  const table = await processTable();
+  const trees = await processTrees(running.map(({ pid }) => pid));
   const rows = await Promise.all(
-    running.map(async ({ name, pid }) => {
-      const members = familyOf(table, pid);
-      const memory = await Promise.all(members.map(residentBytes));
-      const seconds = members.reduce((sum, member) => sum + (table.get(member)?.seconds ?? 0), 0);
-      return { name, seconds, bytes: memory.reduce((sum, bytes) => sum + bytes, 0) };
+    running.map(async ({ name }, index) => {
+      const members = trees[index] as number[];
+      const [seconds, bytes] = await Promise.all([
+        Promise.all(members.map(cpuSeconds)),
+        Promise.all(members.map(residentBytes)),
+      ]);
+      return { name, seconds: seconds.filter((one) => one !== undefined), bytes };
     }),
   );
-  const seconds = table.size === 0 ? [] : rows.map(({ name, seconds }) => [{ groupname: name }, seconds] as const);
-  const memory = rows.map(({ name, bytes }) => [{ groupname: name, memtype: "resident" }, bytes] as const);
+  const times = rows.filter(({ seconds }) => seconds.length > 0);
   return [
-    family("counter", "namedprocess_namegroup_cpu_seconds", "CPU time", seconds),
-    family("gauge", "namedprocess_namegroup_memory_bytes", "Memory; shared pages count for each that has them", memory),
+    family(
+      "counter",
+      "namedprocess_namegroup_cpu_seconds",
+      "CPU time",
+      times.map(({ name, seconds }) => [{ groupname: name }, sumOf(seconds)]),
+    ),
+    family(
+      "gauge",
+      "namedprocess_namegroup_memory_bytes",
+      "Memory; shared pages count for each that has them",
+      rows.map(({ name, bytes }) => [{ groupname: name, memtype: "resident" }, sumOf(bytes)]),
+    ),
   ];
 }
 
-type Table = Map<number, { parent: number; seconds: number }>;
-
-/** Every process with its parent and its CPU time, which has that of its ended children in it. Empty where there is no /proc. */
-async function processTable(): Promise<Table> {
-  const names = await readdir("/proc").catch(() => []);
-  const rows = await Promise.all(
-    names
-      .filter((name) => /^\d+$/.test(name))
-      .map(async (name) => {
-        const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
-        const fields = stat
-          .slice(stat.lastIndexOf(")") + 2)
-          .split(" ")
-          .map(Number);
-        const seconds = [11, 12, 13, 14].reduce((sum, index) => sum + (fields[index] ?? 0), 0) / ticks;
-        return [Number(name), { parent: fields[1] ?? 0, seconds }] as const;
-      }),
-  );
-  return new Map(rows);
-}
-
-function familyOf(table: Table, pid: number): number[] {
-  const family = [pid];
-  for (const member of family) {
-    for (const [child, { parent }] of table) if (parent === member) family.push(child);
-  }
-  return family;
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { renderFamilies } from "#observability/exposition.ts";
-import { type GroupLag, openLagReader } from "../lag/read-lag.ts";
+import { type GroupLag, type LagReader, openLagReader } from "../lag/read-lag.ts";
 import { kafkaFamilies } from "./kafka.ts";
 import { diskFamilies, type PartProcess, processFamilies } from "./machine.ts";
 import { postgresFamilies } from "./postgres.ts";
@@ -25,6 +26,8 @@ export interface PartsMetrics {
 }
 
 const lookEveryMs = 1000;
+/** A Kafka that takes longer must not hold back what the other parts say. */
+const patienceMs = 4000;
 
 /**
  * The parts under the names of postgres_exporter, redis_exporter, kafka_exporter, node_exporter and process-exporter, so
@@ -34,11 +37,21 @@ export function openPartsMetrics(sources: () => PartSources): PartsMetrics {
   const brokers = sources().kafka?.split(",");
   const lagReader = brokers && openLagReader({ brokers, clientId: "parts-metrics" });
   let look: { time: number; text: Promise<string> } | undefined;
+  let asking: Promise<GroupLag[] | undefined> | undefined;
+  /** One question at a time: a Kafka that hangs is not asked again meanwhile. */
+  const readLags = (reader: LagReader) => {
+    asking ??= reader
+      .read()
+      .catch(() => undefined)
+      .finally(() => {
+        asking = undefined;
+      });
+    return Promise.race([asking, sleep(patienceMs, undefined, { ref: false })]);
+  };
   return {
     read() {
       if (look === undefined || performance.now() - look.time > lookEveryMs) {
-        const lags = lagReader?.read().catch(() => undefined);
-        look = { time: performance.now(), text: readAll(sources(), lags) };
+        look = { time: performance.now(), text: readAll(sources(), lagReader && readLags(lagReader)) };
       }
       return look.text;
     },

@@ -121,6 +121,35 @@ describe("an instance", () => {
   });
 });
 
+describe("an instance that is stopped while it starts", () => {
+  test("is never run when it was not yet, and is gone when the stop is over", async () => {
+    const prepared = Promise.withResolvers<void>();
+    const instance = make("task-1", lives, { beforeStart: () => prepared.promise });
+    const starting = expect(instance.start()).rejects.toThrow("task-1 is being stopped");
+    const stopping = instance.stop();
+    prepared.resolve();
+    await Promise.all([starting, stopping]);
+    expect([instance.status, instance.pid, instance.startedAt]).toEqual(["stopped", undefined, undefined]);
+  });
+
+  test("gets no calls though it answers", async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<boolean>();
+    const probe = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const instance = make("task-1", stubborn, { probe });
+    const starting = expect(instance.start()).rejects.toThrow("task-1 is being stopped");
+    await asked.promise;
+    const stopping = instance.stop();
+    answer.resolve(true);
+    await Promise.all([starting, stopping]);
+    expect(seen).not.toContain("task-1 up");
+    expect([instance.status, instance.pid]).toEqual(["stopped", undefined]);
+  });
+});
+
 describe("a supervisor", () => {
   const order = {
     after: (unit: string) => (unit === "task" ? (["postgres"] as const) : []),
@@ -147,6 +176,15 @@ describe("a supervisor", () => {
       if (unit === "postgres") seen.push("databases made");
     });
     expect(seen.indexOf("databases made")).toBeLessThan(seen.indexOf("task-1 starting"));
+  });
+
+  test("starts nothing that comes while it stops", async () => {
+    const supervisor = new Supervisor(order);
+    await supervisor.stop();
+    const late = make("task-1");
+    supervisor.add("task", late);
+    await expect(late.start()).rejects.toThrow("task-1 is being stopped");
+    expect(late.pid).toBeUndefined();
   });
 
   test("rejects when one unit fails, and can still stop the others", async () => {

@@ -44,11 +44,14 @@ export async function memoryShare(pid: number): Promise<number> {
   return shares.reduce((sum, share) => sum + share, 0);
 }
 
-/** Processor time that a process has used, in seconds; undefined for one that is gone, and where there is no /proc. */
+/**
+ * Processor time that a process and its ended children have used, in seconds; undefined for one that is gone, and where
+ * there is no /proc.
+ */
 export async function cpuSeconds(pid: number): Promise<number | undefined> {
   const fields = process.platform === "linux" ? await statFields(pid) : undefined;
-  // User and system time, in ticks of which every Linux has 100 a second.
-  return fields && (Number(fields[11]) + Number(fields[12])) / 100;
+  // User and system time, of its own and of its children, in ticks of which every Linux has 100 a second.
+  return fields && fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }
 
 /** The command line of a process, empty for one that is gone. */
@@ -60,7 +63,7 @@ export async function commandLineOf(pid: number): Promise<string> {
 }
 
 /** The fields of /proc/PID/stat from the third (state) on; the second may hold spaces and brackets. */
-async function statFields(pid: number): Promise<string[] | undefined> {
+export async function statFields(pid: number): Promise<string[] | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }

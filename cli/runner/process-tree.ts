@@ -1,18 +1,26 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
+import { statFields } from "./process-table.ts";
 
 const run = promisify(execFile);
 
 /** The process and all that it has started, the eldest first. PostgreSQL's sessions are processes of their own. */
 export async function processTree(root: number): Promise<number[]> {
+  return (await processTrees([root]))[0] as number[];
+}
+
+/** The trees of several processes, by one look at all that run. */
+export async function processTrees(roots: readonly number[]): Promise<number[][]> {
   const children = Map.groupBy(
     process.platform === "linux" ? await listProc() : await listPs(),
     ({ parent }) => parent,
   );
-  const found = [root];
-  for (const pid of found) found.push(...(children.get(pid) ?? []).map((child) => child.pid));
-  return found;
+  return roots.map((root) => {
+    const found = [root];
+    for (const pid of found) found.push(...(children.get(pid) ?? []).map((child) => child.pid));
+    return found;
+  });
 }
 
 /** Sends a signal to each; one that has ended meanwhile is no fault. */
@@ -35,8 +43,8 @@ async function listProc(): Promise<Parentage[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   return Promise.all(
     pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-      return { pid: Number(pid), parent: Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0) };
+      const fields = await statFields(Number(pid));
+      return { pid: Number(pid), parent: Number(fields?.[1] ?? 0) };
     }),
   );
 }

@@ -43,6 +43,7 @@ export async function readServerStatistics(url: string): Promise<ServerStatistic
     application_name: "parts-metrics",
     connectionTimeoutMillis: 4000,
     statement_timeout: 4000,
+    query_timeout: 4000,
   });
   client.on("error", () => {});
   await client.connect();

@@ -89,7 +89,7 @@ export class Faults {
         return poison(this.#fronts(), targetsOf(supervisor, fault.target), { cut: fault.how });
       case "rpc":
         this.#fronts();
-        return faultRpc(settings.publicPorts.envoyAdmin, fault);
+        return faultRpc(settings.publicPorts.envoyAdmin, fault, this.#mesh.signal);
       case "consumer":
         this.#fronts();
         return (this.#consumers as ConsumerFaults).begin(fault);

@@ -13,6 +13,7 @@ export class Front {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #toxics: Toxics = {};
+  #changing: Promise<void> = Promise.resolve();
 
   private constructor(port: number, upstreamPort: number) {
     this.port = port;
@@ -32,8 +33,14 @@ export class Front {
     return this.#pairs.size;
   }
 
-  /** From now on it does this, and only this, to its connections; `{}` heals. */
-  async poison(toxics: Toxics): Promise<void> {
+  /** From now on it does this, and only this, to its connections; `{}` heals. One change after the other. */
+  poison(toxics: Toxics): Promise<void> {
+    const change = this.#changing.then(() => this.#poison(toxics));
+    this.#changing = change.catch(() => {});
+    return change;
+  }
+
+  async #poison(toxics: Toxics): Promise<void> {
     this.#toxics = toxics;
     if (toxics.cut === "refuse") {
       const closed = this.#close();

@@ -43,10 +43,14 @@ export class Lane {
   stop(): void {
     clearTimeout(this.#timer);
     this.#held = [];
+    this.#bytes = 0;
     this.#ended = false;
+    // One that is not read would never be seen to end.
+    this.#from.resume();
   }
 
   #take(data: Buffer): void {
+    if (this.#to.destroyed) return;
     const { latencyMs = 0, jitterMs = 0 } = this.#toxics;
     const late = latencyMs + (jitterMs > 0 ? (2 * Math.random() - 1) * jitterMs : 0);
     this.#held.push({ data, due: late > 0 ? performance.now() + late : 0 });

@@ -1,5 +1,5 @@
 import { access, chmod, constants, mkdir, rename, rm } from "node:fs/promises";
-import { get } from "node:http";
+import { request } from "node:http";
 import { join } from "node:path";
 import type { ProcessSpec, RunningPart } from "../process-spec.ts";
 import { httpAnswers } from "../wire-probe.ts";
@@ -115,27 +115,31 @@ async function isLive({ adminPort, succession }: EnvoyOptions): Promise<boolean>
 
 /**
  * A page of Envoy's admin, over a connection of its own: a kept one would still reach the Envoy that has handed over.
- * Rejects when there is no answer within two seconds.
+ * Rejects when there is no good answer within two seconds.
  */
-export function adminPage(adminPort: number, path: string): Promise<string> {
+export function adminPage(adminPort: number, path: string, method: "GET" | "POST" = "GET"): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const options = {
     host: "127.0.0.1",
     port: adminPort,
     path,
+    method,
     agent: false,
     signal: AbortSignal.timeout(2000),
   } as const;
-  const request = get(options, (response) => {
+  const asked = request(options, (response) => {
     let page = "";
     response.setEncoding("utf8");
     response.on("data", (text: string) => {
       page += text;
     });
-    response.on("end", () => resolve(page));
+    response.on("end", () =>
+      response.statusCode === 200 ? resolve(page) : reject(new Error(`${path} answered ${response.statusCode}`)),
+    );
     response.on("error", reject);
   });
-  request.on("error", reject);
+  asked.on("error", reject);
+  asked.end();
   return promise;
 }
 

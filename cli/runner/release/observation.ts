@@ -61,7 +61,10 @@ export class Observation {
       const from = before !== undefined && before.calls <= now.calls ? before : undefined;
       calls += now.calls - (from?.calls ?? 0);
       errors += now.errors - (from?.errors ?? 0);
-      const earlier = new Map(from?.buckets.map(({ le, count }) => [le, count]));
+      const counted = (counts?: Counts) => counts?.buckets.at(-1)?.count ?? 0;
+      const earlier = new Map(
+        counted(before) <= counted(now) ? before?.buckets.map(({ le, count }) => [le, count]) : [],
+      );
       for (const { le, count } of now.buckets) buckets.set(le, (buckets.get(le) ?? 0) + count - (earlier.get(le) ?? 0));
     }
     const sorted = [...buckets].map(([le, count]) => ({ le, count })).sort((one, other) => one.le - other.le);
