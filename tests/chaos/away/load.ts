@@ -61,7 +61,7 @@ export class Load {
     const headers = { "idempotency-key": wish.key };
     const signal = AbortSignal.timeout(patienceMs);
     const answer = await this.#author.call("POST /v1/tasks", body, { headers, signal });
-    if (answer.status === 200) wish.taskId = answer.body.task.taskId;
+    if (answer.status === 200) wish.taskId = answer.body.taskId;
     return answer;
   }
 
