@@ -28,6 +28,8 @@ export interface Effort {
   seconds: number;
   /** Before the first round that counts, each side runs until it has given so many answers, or for so many seconds. */
   warmUp: { answers: number; seconds: number };
+  /** Only to see that it works, with code that is still cold, on a machine that may be busy: rates and crowds are small. */
+  quick?: boolean;
 }
 
 type Run<O> = (counted: boolean) => Promise<O>;
