@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, inject, it } from "vitest";
 import { TaskSchema } from "#gen/task/v1/task_pb.js";
 import { revokedChannel } from "#kit/auth/revocations.ts";
 import { testIssuer } from "#kit/auth/testing.ts";
-import { Database, type EntityManager, execute } from "#kit/db/database.ts";
+import { Database, execute } from "#kit/db/database.ts";
 import { Code } from "#kit/errors.ts";
 import { newId } from "#kit/id.ts";
 import { createTestDatabase } from "../../_util/database.ts";
@@ -70,20 +70,25 @@ describe("the usual troubles of a service in several instances [002.15]", () => 
     const database = new Database({
       url: own.url,
       entities: [],
-      pool: { min: 0, max: 2 },
+      pool: { min: 0, max: 2, acquireMs: 300 },
       applicationName: "pool-test",
     });
     try {
-      // Longer than anybody waits for a connection, in statements that are short enough.
-      const hold = async (em: EntityManager) => {
-        for (let n = 0; n < 2; n += 1) await execute(em, { text: "SELECT pg_sleep(1.2)" }, []);
-      };
-      const slow = [1, 2].map(() => database.transactional(hold));
+      const [held, over] = [[1, 2].map(() => Promise.withResolvers<void>()), Promise.withResolvers<void>()];
+      const slow = held.map((begun) =>
+        database.transactional(async (em) => {
+          await execute(em, { text: "SELECT 1" }, []);
+          begun.resolve();
+          await over.promise;
+        }),
+      );
+      await Promise.all(held.map(({ promise }) => promise));
       const hopeless = Array.from({ length: 5 }, () => database.query("SELECT 1 AS one"));
       for (const result of await Promise.allSettled(hopeless)) {
         const reason = { code: Code.UNAVAILABLE, retryAfterMs: expect.any(Number) };
         expect(result).toMatchObject({ status: "rejected", reason });
       }
+      over.resolve();
       await Promise.all(slow);
       expect(await database.query("SELECT 1 AS one")).toEqual([{ one: 1 }]);
     } finally {
@@ -105,9 +110,10 @@ describe("the usual troubles of a service in several instances [002.15]", () => 
       collectGarbage();
       return process.memoryUsage().heapUsed;
     };
-    await heapAfter(400);
-    const before = await heapAfter(400);
-    const growth = (await heapAfter(800)) - before;
-    expect(growth / 800).toBeLessThan(1000);
+    const heaps: number[] = [];
+    for (let round = 0; round < 6; round += 1) heaps.push(await heapAfter(400));
+    // What leaks, leaks in every round; caches that fill and code that is compiled do not.
+    const growth = heaps.slice(2).map((heap, index) => (heap - (heaps[index + 1] as number)) / 400);
+    expect(Math.min(...growth)).toBeLessThan(1000);
   });
 });
