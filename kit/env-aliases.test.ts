@@ -50,7 +50,7 @@ describe("a database's address", () => {
     );
   });
 
-  it("has a pool with defaults, each of which is a variable", () => {
+  it("has a pool of ten, each of whose bounds is a variable [001.07]", () => {
     const url = { TASK_DB_URL: "postgres://h/db" };
     expect(task(url).database.pool).toEqual({ min: 2, max: 10, acquireMs: 1_500, idleMs: 10_000 });
     const set = { DB_POOL_MIN: "10", DB_POOL_MAX: "100", DB_POOL_ACQUIRE_TIMEOUT: "30", DB_POOL_IDLE_TIMEOUT: "30" };

@@ -67,6 +67,13 @@ async function underTraffic<T>(work: () => Promise<T>): Promise<T> {
 const edgeOf = ({ edges }: Picture, from: string, to: string) =>
   edges.find((edge) => edge.from === from && edge.to === to);
 
+test("what runs, its logs and its figures are shown in the terminal [000.11]", async () => {
+  expect(await mesh.cli("ps")).toMatch(/^task-1 +ready +\d+/m);
+  expect(await mesh.cli("logs", "task", "--lines", "3")).toContain("task-1");
+  const picture = await mesh.cli("top", "--once");
+  for (const name of ["gateway-1", "task-1", "consumers-1"]) expect(picture).toContain(name);
+});
+
 describe("the picture", () => {
   const road = [
     ["clients", "edge"],

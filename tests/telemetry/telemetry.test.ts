@@ -44,7 +44,7 @@ async function play(rpc: string): Promise<Begun> {
   return trace;
 }
 
-describe("the trace of every RPC", () => {
+describe("the trace of every RPC, in the Jaeger that is there by default [beyond.04] [mesh.11] [pain.14]", () => {
   it("is asked for here", () => {
     expect(Object.keys(calls).sort()).toEqual(contract.methods.map(nameOf).sort());
   });
@@ -65,7 +65,7 @@ describe("the trace of every RPC", () => {
   });
 });
 
-describe("the trace of an event that fails", () => {
+describe("the trace of an event that fails [mesh.03]", () => {
   const attempts = (tries: OtlpSpan[]) =>
     tries.map(({ attributes }) => [
       attributes["taskmesh.event.attempt"]?.value,

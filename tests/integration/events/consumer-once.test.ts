@@ -51,7 +51,7 @@ async function consumeTwice(chain: readonly ConsumerMiddleware[]): Promise<{ eve
   return { events: sent.length + last.length, crashes: crash.crashes() };
 }
 
-test("an event that comes twice, and again after a crash between effect and offset, has one effect", async () => {
+test("an event that comes twice, and again after a crash between effect and offset, has one effect [mesh.05]", async () => {
   const { events, crashes } = await consumeTwice(defaultChain);
   expect(crashes).toBeGreaterThan(0);
   expect(await countEffects(stage.database)).toBe(events);

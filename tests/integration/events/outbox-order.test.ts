@@ -127,7 +127,7 @@ function startRelayStorm() {
   };
 }
 
-test("every committed event leaves once or more, in its aggregate's order, and no other does, whichever relay is killed", async () => {
+test("every committed event leaves once or more, in its aggregate's order, and no other does, whichever relay is killed [mesh.04] [beyond.11]", async () => {
   const seen = await collect(stage);
   const storm = startRelayStorm();
   const naive = startNaivePoller();

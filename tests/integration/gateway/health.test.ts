@@ -39,7 +39,7 @@ async function page(path: string): Promise<{ status: number; body: any }> {
 const untilStatus = (path: string, status: number) =>
   until(`${path} to answer ${status}`, async () => (await page(path)).status === status, { everyMs: 50 });
 
-describe("health over HTTP", () => {
+describe("health over HTTP [002.08] [004.14]", () => {
   test("/health/database names each service's database and how long it took", async () => {
     const { status, body } = await page("/health/database");
     expect(status).toBe(200);
