@@ -32,9 +32,14 @@ function knownPath(rpcs: readonly Rpc[], isKnown: boolean): Json {
     .filter((rpc) => rpc.public)
     .flatMap(({ path, rest }) => [pathRegex(path), ...rest.map(({ template }) => pathRegex(template, id))]);
   const regex = `(${[...new Set([...pages.map((page) => page.replaceAll(".", "\\.")), ...paths])].join("|")})(\\?.*)?`;
-  return {
-    header_filter: { header: { name: ":path", string_match: { safe_regex: { regex } }, invert_match: !isKnown } },
+  const header = {
+    name: ":path",
+    string_match: { safe_regex: { regex } },
+    invert_match: !isKnown,
+    // What could not be read as HTTP has no path, and a line all the same.
+    treat_missing_header_as_empty: true,
   };
+  return { header_filter: { header } };
 }
 
 function both(...filters: Json[]): Json {

@@ -9,14 +9,14 @@ import { startMesh } from "./mesh.ts";
 import { rawHttp } from "./raw-http.ts";
 import { startWholeEdge, type WholeEdge } from "./whole-edge.ts";
 
-// The gateway's own log is looked at here; pino writes it to standard output at once.
+// The gateway's own log is looked at here: lines on standard output, errors on standard error.
 vi.hoisted(() => {
   process.env.LOG_LEVEL = "info";
 });
 const gatewayLog: string[] = [];
 const write = fs.writeSync.bind(fs) as typeof fs.writeSync;
 vi.spyOn(fs, "writeSync").mockImplementation(((...args: Parameters<typeof fs.writeSync>) => {
-  if (args[0] !== 1) return write(...args);
+  if (args[0] !== 1 && args[0] !== 2) return write(...args);
   gatewayLog.push(String(args[1]));
   return Buffer.byteLength(String(args[1]));
 }) as typeof fs.writeSync);
@@ -158,7 +158,9 @@ describe("[edge.13] every answer carries the headers and an id that the logs hav
     // Envoy writes its log every ten seconds.
     const log = await until("the lines", async () => {
       const text = await edge.envoy.log();
-      return [...answered].every((id) => text.includes(lineOf(id))) && text;
+      const missing = [...answered].filter((id) => !text.includes(lineOf(id)));
+      if (missing.length > 0) throw new Error(`no line of ${missing.join(", ")}`);
+      return text;
     });
     expect(log).toContain('"status":431');
   });

@@ -81,7 +81,8 @@ describe("Envoy's spans", () => {
       headers: { authorization: "Bearer canary-token", cookie: "canary-cookie", "user-agent": "canary-agent" },
     });
     const spans = await collector.waitFor((all) => all.length === 2);
-    expect(spans.find(isServer)?.attributes["http.url"]).toBe("/v1/tasks");
+    // The name of the route: what a stranger typed could be anything.
+    expect(spans.find(isServer)?.attributes["http.url"]).toBe("http");
     expect(collector.text()).not.toContain("canary");
   });
 });

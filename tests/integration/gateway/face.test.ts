@@ -163,7 +163,7 @@ test("a gateway that stops says so first, and then takes no more", async () => {
   };
   await writeFile(files.MESH_IDENTITY_KEY_FILE, JSON.stringify(privateJwk));
   await writeFile(files.MESH_IDENTITY_JWKS_FILE, JSON.stringify({ keys: [publicJwk] }));
-  const lifecycle = new Lifecycle();
+  const lifecycle = new Lifecycle({ noticeMs: 500 });
   const { httpPort } = await startGateway(readConfig({ ...files, MESH_ADDRESS: "127.0.0.1:1" }), lifecycle);
   lifecycle.ready = true;
   const url = `http://127.0.0.1:${httpPort}`;
