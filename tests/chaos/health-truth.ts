@@ -30,6 +30,9 @@ export async function cut(
     Promise.all(
       Object.entries(tellers).map(([name, ask]) =>
         until(`${name} to be ${wanted} with ${instance} after ${signal}`, async () => (await ask()) === wanted, {
+          // A consumer is ready once it is back in its group, which a broker that was killed lets it into when the sessions
+          // of before are over.
+          timeoutMs: 90_000,
           everyMs: 20,
         }),
       ),
