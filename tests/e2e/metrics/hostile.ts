@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:http2";
 import { WebSocket } from "ws";
@@ -72,7 +71,7 @@ function send(url: string, method: string, headers: Record<string, string>, body
 }
 
 async function grpc(edge: string, paths: readonly string[], headers: Record<string, string>): Promise<void> {
-  const session = connect(edge);
+  const session = connect(edge).on("error", () => {});
   await Promise.all(
     paths.map(async (path) => {
       const stream = session.request({
@@ -84,7 +83,7 @@ async function grpc(edge: string, paths: readonly string[], headers: Record<stri
       });
       stream.on("error", () => {});
       stream.end(Buffer.concat([Buffer.alloc(5), Buffer.from(path)]));
-      await once(stream.resume(), "close");
+      await new Promise((resolve) => stream.resume().once("close", resolve));
     }),
   );
   session.close();
