@@ -6,6 +6,18 @@ import { requestAnswered, requestStarted } from "./metrics.ts";
 
 const log = logger("gateway");
 
+const other = "_OTHER";
+const knownMethods: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+  "TRACE",
+]);
+
 /**
  * Runs the handling of a request in a server span that continues the caller's trace, with one measurement, and a log
  * line when it was refused. `route` is a template: names of spans and metrics must not grow with the data.
@@ -17,12 +29,13 @@ export async function observed(
   handle: () => Promise<unknown>,
 ): Promise<void> {
   const { edge } = request;
-  const name = `${request.method} ${route}` as SpanName;
+  const method = methodOf(request);
+  const name = `${method === other ? "HTTP" : method} ${route}` as SpanName;
   const options = {
     kind: SpanKind.SERVER,
     parent: extractContext(request.headers),
     startTime: edge.startTime,
-    attributes: { [attributes.httpMethod]: request.method, [attributes.httpRoute]: route },
+    attributes: { [attributes.httpMethod]: method, [attributes.httpRoute]: route },
   };
   requestStarted();
   await withSpan(name, options, async (span) => {
@@ -34,7 +47,14 @@ export async function observed(
   });
 }
 
-function report({ edge, method }: FastifyRequest, { raw }: FastifyReply, span: Span, route: string): void {
+/** A stranger's method may be any word; OpenTelemetry has one name for all that are not known. */
+function methodOf({ method }: FastifyRequest): string {
+  return knownMethods.has(method) ? method : other;
+}
+
+function report(request: FastifyRequest, { raw }: FastifyReply, span: Span, route: string): void {
+  const { edge } = request;
+  const method = methodOf(request);
   const status = raw.statusCode;
   const durationMs = Date.now() - edge.startTime;
   requestAnswered({ method, route, status, durationMs });

@@ -35,7 +35,7 @@ export const attributeRegistry = {
   "http.request.method": {
     type: "string",
     description: "The method of the request",
-    values: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"],
+    values: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "_OTHER"],
   },
   "http.route": {
     type: "string",

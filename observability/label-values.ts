@@ -22,7 +22,7 @@ export const labelValues: Readonly<Record<LabelName, LabelValues>> = {
   "rpc.method": { from: "the RPCs of the descriptors", most: 80 },
   "rpc.response.status_code": { from: "the 17 codes of gRPC", most: 17 },
   "error.type": { from: "mesh.v1.ErrorReason, codes of Node, PostgreSQL and Kafka, classes of errors", most: 80 },
-  "http.request.method": { from: "the methods that the gateway has routes for", most: 8 },
+  "http.request.method": { from: "the well-known methods, and _OTHER", most: 9 },
   "http.route": {
     from: "templates of google.api.http, paths of RPCs and of the gateway's pages, * for others",
     most: 150,

@@ -11,7 +11,7 @@ import type { ValueOf } from "./attributes.ts";
 /** The shapes that a span's name may have. Parts in `${}` are from closed sets: methods, topics, tables, routes. */
 export type SpanName =
   | `${string}.${string}/${string}` // an RPC, both sides: task.v1.TaskService/CreateTask
-  | `${"GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "WebSocket"} ${string}` // an HTTP route at the gateway
+  | `${"GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE" | "WebSocket" | "HTTP"} ${string}` // an HTTP route at the gateway
   | `${StatementKind} ${string}` // the database, with the first table
   | StatementKind // and without one
   | "outbox wait" // from the commit of an event until the relay picks it up

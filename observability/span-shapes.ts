@@ -24,7 +24,7 @@ export const spanShapes: readonly SpanShape[] = [
   },
   { name: rpcName, kind: "client", requires: call, may: [...ledger, "error.type"] },
   {
-    name: /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|WebSocket) (\*|\/\S*)$/,
+    name: /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|WebSocket|HTTP) (\*|\/\S*)$/,
     kind: "server",
     requires: ["http.request.method", "http.route", "http.response.status_code", "taskmesh.request.id"],
     may: ["taskmesh.deadline.remaining_ms", "error.type"],

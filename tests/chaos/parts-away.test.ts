@@ -50,7 +50,9 @@ describe("`mesh fault` [mesh.07]", () => {
     await until("a try to fail", async () => (await retries()) > before);
     expect(await inboxOf(bob)).toEqual([]);
     await fault("heal");
-    await until("another try to succeed", async () => (await inboxOf(bob)).includes(task.taskId));
+    await until("another try to succeed", async () => (await inboxOf(bob)).includes(task.taskId), {
+      timeoutMs: 90_000,
+    });
   });
 
   it("plays the schedule of a seed on everything that runs, and ends all of it", async () => {
