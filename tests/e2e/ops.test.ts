@@ -30,7 +30,10 @@ beforeAll(async () => {
   ada = await Person.register(mesh.edge, "Ada");
   page = await browser.newPage();
   page.on("pageerror", (error) => faults.push(error.message));
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  page.on(
+    "console",
+    (message) => message.type() === "error" && faults.push(`${message.text()} ${message.location().url}`),
+  );
   await page.goto((await mesh.cli("ops")).trim());
 });
 
@@ -215,7 +218,9 @@ describe("the page", () => {
   });
 
   test("ran without a fault in the browser", () => {
-    expect(faults.filter((fault) => !fault.includes("503 (Service Unavailable)"))).toEqual([]);
+    // Jaeger was away once, and a trace that was asked for had not reached it yet.
+    const awaited = /503 \(Service Unavailable\)|404 \(Not Found\) .*\/ops\/api\/traces\//;
+    expect(faults.filter((fault) => !awaited.test(fault))).toEqual([]);
   });
 });
 
