@@ -91,7 +91,7 @@ async function amplificationOfAnOutage(count: number): Promise<number> {
 }
 
 describe("[beyond.18] an outage three hops away", () => {
-  it("of one instance in three makes hardly more calls: it is taken out, nobody notices, and it comes back", async () => {
+  it("of one instance in three makes hardly more calls: it is taken out, hardly a call fails, and it comes back", async () => {
     stack = await startStack();
     const { ask } = await startCalls();
     const instances = await threeInstances();
@@ -105,7 +105,9 @@ describe("[beyond.18] an outage three hops away", () => {
     const statuses = await load(240, ask);
     await ejected;
     expect(attemptsOf(instances) / statuses.length).toBeLessThanOrEqual(1.2);
-    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    // The third failure in a row takes it out: of the first two, either's second try may go to it as well.
+    const takenOut = await stack.stat("cluster.user.outlier_detection.ejections_enforced_total");
+    expect(statuses.filter((status) => status !== 200).length).toBeLessThanOrEqual(2 * takenOut);
 
     broken.broken = false;
     const before = broken.attempts;
