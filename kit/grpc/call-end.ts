@@ -36,7 +36,8 @@ export function endOfHttp(status: number | undefined): CallEnd {
   );
 }
 
-const codeOfHttp: Record<number, number> = {
+/** What a caller of gRPC makes of a status of HTTP without one of gRPC; any other is UNKNOWN. */
+export const codeOfHttp: Readonly<Record<number, number>> = {
   400: Code.INTERNAL,
   401: Code.UNAUTHENTICATED,
   403: Code.PERMISSION_DENIED,
