@@ -28,8 +28,8 @@ export async function connectionsPlugin(app: FastifyInstance, { count }: { count
         },
       });
       router.service(AccessLogService, {
-        streamAccessLogs: async (messages) => {
-          for await (const { tcpLogs } of messages) {
+        streamAccessLogs: async (messages, { signal }) => {
+          for await (const { tcpLogs } of untilAborted(messages, signal)) {
             for (const { commonProperties } of tcpLogs?.logEntry ?? []) {
               const connection = commonProperties && endedConnection(commonProperties);
               if (connection) void count.closed(connection);
@@ -40,6 +40,20 @@ export async function connectionsPlugin(app: FastifyInstance, { count }: { count
       });
     },
   });
+}
+
+/** Ends with the signal, also while it waits: Envoy keeps its stream for as long as somebody reads it. */
+async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const reader = messages[Symbol.asyncIterator]();
+  let turn = Promise.withResolvers<IteratorResult<T> | undefined>();
+  signal.addEventListener("abort", () => turn.resolve(undefined), { once: true });
+  while (!signal.aborted) {
+    turn = Promise.withResolvers();
+    reader.next().then(turn.resolve, turn.reject);
+    const next = await turn.promise;
+    if (next === undefined || next.done) return;
+    yield next.value;
+  }
 }
 
 /** Both ends as Envoy writes them: "127.0.0.1:4321", "[::1]:4321". */

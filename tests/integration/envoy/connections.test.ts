@@ -159,6 +159,16 @@ describe("counting the connections of an address", () => {
     await envoy.stop();
   });
 
+  test("a gateway that stops lets go of the Envoy that tells it of ends", async () => {
+    const { gateway, envoy, port } = await counted({ connections: { limit: 1, longestMs: 60_000 } });
+    const [first] = await open(port, 1, "127.0.0.21");
+    expect(await serves(first as Socket)).toBe(true);
+    first?.destroy();
+    await until("the end to be told of", async () => (await hold(port, 1, "127.0.0.21"))[0]);
+    await gateway.close();
+    await envoy.stop();
+  });
+
   test("nobody outside can ask or tell the counter", async () => {
     for (const path of [
       "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit",
