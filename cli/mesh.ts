@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import { addAutoscale } from "./commands/autoscale.ts";
+import { addDlq } from "./commands/dlq.ts";
 import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
 import { addEvents } from "./commands/events.ts";
@@ -29,6 +30,7 @@ function program(): Command {
     .option("-p, --profile <name>", `how many of each: ${profiles.join(", ")}`)
     .option("-d, --detach", "return once it is ready, and leave it running")
     .option("--autoscale", "follow the cluster's autoscaling files from the start, as `mesh autoscale on` does")
+    .option("--prometheus", "with Prometheus, also in a small profile")
     .option("--faults", "with what `mesh fault` needs to come between the processes and the parts")
     .option(...json)
     .action(up);
@@ -64,6 +66,13 @@ function program(): Command {
     .option(...json)
     .action(doctor);
   mesh
+    .command("migrate [services...]")
+    .description("bring the schemas of the databases up to date, before a release; services do it when they start, too")
+    .option("--dry-run", "only say what there is to do")
+    .option(...json)
+    // The runner, which is this program too, is not to hold the whole kit of databases in memory.
+    .action(async (services, options) => (await import("./commands/migrate.ts")).migrate(services, options));
+  mesh
     .command("trace <id>")
     .description("the way of one request, with the time of each hop; `last` for the newest")
     .option(...json)
@@ -76,6 +85,7 @@ function program(): Command {
   addAutoscale(mesh);
   addFault(mesh);
   addEvents(mesh);
+  addDlq(mesh);
   addOps(mesh);
   addTop(mesh);
   addRelease(mesh);

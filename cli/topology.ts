@@ -1,7 +1,7 @@
 /** What runs, how many of it, on which ports, after what. The runner, docker-compose.yml, the Kubernetes files and Envoy's clusters follow this table. */
 
 export type Profile = "light" | "default" | "medium" | "heavy";
-export type PartName = "postgres" | "redis" | "kafka" | "jaeger" | "envoy";
+export type PartName = "postgres" | "postgres-replica" | "redis" | "kafka" | "jaeger" | "envoy" | "prometheus";
 export type ProcessName = "mail" | "auth" | "user" | "task" | "notification" | "gateway" | "consumers";
 export type UnitName = PartName | ProcessName;
 
@@ -28,7 +28,12 @@ export interface ProcessRow {
   /** Variables it reads beside those of every process. */
   variables: readonly string[];
   /** The database that it owns or writes to. */
-  database?: { name: string; variable: string };
+  database?: {
+    name: string;
+    variable: string;
+    /** Tells of the replica that answers reads. */
+    readVariable?: string;
+  };
   /** Envoy's clusters that its instances belong to, by the name of the port. */
   clusters: Readonly<Record<string, string>>;
   /** The port where Envoy asks all of these for their health, when it is not the one that serves. */
@@ -45,6 +50,7 @@ export const publicPorts = {
   mail: { title: "Mail inbox", variable: "MAIL_UI_PORT", port: 1080 },
   envoyAdmin: { title: "Envoy admin", variable: "ENVOY_ADMIN_PORT", port: 9901 },
   ops: { title: "Ops", variable: "OPS_PORT", port: 9902 },
+  prometheus: { title: "Prometheus", variable: "PROMETHEUS_PORT", port: 9090 },
 } as const satisfies Record<string, PublicPort>;
 
 /** What every member of the mesh is told. */
@@ -73,7 +79,11 @@ function service(name: "auth" | "user" | "task" | "notification", row: Partial<P
     calls: ["envoy"],
     ports: { grpc: "GRPC_PORT", admin: "ADMIN_PORT" },
     variables: [],
-    database: { name, variable: `${name.toUpperCase()}_DB_URL` },
+    database: {
+      name,
+      variable: `${name.toUpperCase()}_DB_URL`,
+      readVariable: `${name.toUpperCase()}_DB_READ_URL`,
+    },
     clusters: { grpc: name },
     replicas: one,
     heapMiB: 256,
@@ -134,10 +144,12 @@ export const processes: Readonly<Record<ProcessName, ProcessRow>> = {
 
 export const partTitles: Readonly<Record<PartName, string>> = {
   postgres: "PostgreSQL",
+  "postgres-replica": "PostgreSQL replica",
   redis: "Redis",
   kafka: "Kafka",
   envoy: "Envoy",
   jaeger: "Jaeger",
+  prometheus: "Prometheus",
 };
 
 export const processNames = Object.keys(processes) as ProcessName[];

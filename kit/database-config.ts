@@ -6,7 +6,7 @@ export function databaseEnvironment(variable: string) {
     databaseUrl: env.url(variable, ["postgres", "postgresql"]),
     poolMin: env.integer("DB_POOL_MIN", { default: 2, min: 0, max: 1_000 }),
     poolMax: env.integer("DB_POOL_MAX", { default: 10, min: 1, max: 1_000 }),
-    poolAcquireTimeout: env.seconds("DB_POOL_ACQUIRE_TIMEOUT", { default: 1.5, min: 0.1, max: 600 }),
+    poolAcquireTimeout: env.seconds("DB_POOL_ACQUIRE_TIMEOUT", { default: 1.5, min: 0.5, max: 600 }),
     poolIdleTimeout: env.seconds("DB_POOL_IDLE_TIMEOUT", { default: 10, min: 1, max: 3_600 }),
     startTimeout: env.seconds("START_TIMEOUT", { default: 30, max: 3_600 }),
   } satisfies EnvSchema;
@@ -32,4 +32,19 @@ function driverUrl(text: string): string {
   for (const name of ["connection_limit", "pool_timeout"]) url.searchParams.delete(name);
   if (url.searchParams.has("sslmode")) url.searchParams.set("uselibpqcompat", "true");
   return url.href;
+}
+
+/** What a process reads beside that which may read from a replica of its database. */
+export function replicaEnvironment(variable: string) {
+  return {
+    databaseReadUrl: env.optional(env.url(variable, ["postgres", "postgresql"])),
+    maxReadLag: env.seconds("DB_READ_MAX_LAG", { default: 2, min: 0.1, max: 60 }),
+  } satisfies EnvSchema;
+}
+
+/** The same, as the database takes it. */
+export function replicaConfig({ databaseReadUrl, maxReadLag }: Values<ReturnType<typeof replicaEnvironment>>) {
+  return databaseReadUrl === undefined
+    ? undefined
+    : { url: driverUrl(databaseReadUrl), maxLagMs: Math.round(maxReadLag * 1_000) };
 }

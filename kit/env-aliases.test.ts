@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { env, readEnv } from "./env.ts";
 import { unneededVariables } from "./env-aliases.ts";
@@ -48,6 +51,26 @@ describe("a database's address", () => {
     expect(() => task({ TASK_DB_URL: "postgres://h/db?connection_limit=many" })).toThrow(
       "DB_POOL_MAX, taken from connection_limit in the database's URL, is wrong: it must be an integer from 1 to 1000",
     );
+  });
+
+  it("of reads is its own variable, else that of the writes at DATABASE_READ_HOST", () => {
+    const replica = (source: Record<string, string>) => task(source).database.replica;
+    const read = { DATABASE_READ_HOST: "replica-1" };
+    expect(replica(parts)).toBeUndefined();
+    expect(replica({ ...parts, ...read })?.url).toBe("postgres://some%20one:p%40ss%2Fword@replica-1:5433/loveapp");
+    expect(replica({ DATABASE_URL: "postgres://all/db", DATABASE_READ_HOST: "b:6000" })?.url).toBe(
+      "postgres://b:6000/db",
+    );
+    const own = { TASK_DB_URL: "postgres://me:secret@own:5/task", ...read };
+    expect(replica(own)).toEqual({ url: "postgres://me:secret@replica-1:5/task", maxLagMs: 2_000 });
+    expect(replica({ ...own, TASK_DB_READ_URL: "postgres://c/task", DB_READ_MAX_LAG: "0.5" })).toEqual({
+      url: "postgres://c/task",
+      maxLagMs: 500,
+    });
+    const secret = join(mkdtempSync(join(tmpdir(), "taskmesh-url-")), "url");
+    writeFileSync(secret, "postgres://me:secret@own/task\n");
+    expect(replica({ TASK_DB_URL_FILE: secret, ...read })?.url).toBe("postgres://me:secret@replica-1/task");
+    rmSync(dirname(secret), { recursive: true });
   });
 
   it("has a pool of ten, each of whose bounds is a variable [001.07]", () => {
@@ -115,7 +138,6 @@ describe("other names", () => {
     const source = {
       JWT_SECRET: "hush",
       JWT_ACCESS_SECRET: "hush",
-      DATABASE_READ_HOST: "replica",
       AUTH_SERVICE_HOST: "a",
     };
     const lines = unneededVariables({ ...source, JWT_REFRESH_SECRET: "" });

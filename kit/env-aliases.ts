@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 type Source = Readonly<Record<string, string | undefined>>;
 
 /** The text of a variable that was given under other names, and those names. */
@@ -18,6 +20,7 @@ const aliases: readonly {
     names: ["DATABASE_HOST", "DATABASE_PORT", "DATABASE_USERNAME", "DATABASE_PASSWORD", "DATABASE_NAME"],
     find: databaseParts,
   },
+  { variable: /^[A-Z]+_DB_READ_URL$/, names: ["DATABASE_READ_HOST"], find: readHost },
   {
     variable: /^DB_POOL_MAX$/,
     names: ["connection_limit in the database's URL"],
@@ -53,8 +56,10 @@ const unneeded: readonly { variable: RegExp; why: string }[] = [
     variable: /^JWT_(ACCESS_|REFRESH_)?SECRET$/,
     why: "access tokens are signed by keys that auth makes and rotates itself",
   },
-  { variable: /^DATABASE_READ_HOST$/, why: "reads and writes of a service go to one database" },
-  { variable: /^(AUTH|USER|TASK|NOTIFICATION)_SERVICE_(HOST|PORT)$/, why: "services find each other by MESH_ADDRESS" },
+  {
+    variable: /^(AUTH|USER|TASK|NOTIFICATION|SOS)_SERVICE_(HOST|PORT)$/,
+    why: "services find each other by MESH_ADDRESS",
+  },
 ];
 
 /** One line for each variable that is set, understood, and not needed. */
@@ -82,6 +87,25 @@ function databaseParts(source: Source, variable: string): Given | undefined {
     text: `postgres://${user}${password}@${host}:${port || 5432}/${database}`,
     from: "DATABASE_HOST and those beside it",
   };
+}
+
+/** The database of the writes, at another host: `replica` or `replica:5433`. */
+function readHost(source: Source, variable: string): Given | undefined {
+  const own = variable.replace(/_READ_URL$/, "_URL");
+  const file = source[`${own}_FILE`];
+  const text = source.DATABASE_READ_HOST && (source[own] || textIn(file) || givenElsewhere(own, source)?.text);
+  if (!text || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  url.host = source.DATABASE_READ_HOST as string;
+  return { text: url.href, from: "DATABASE_READ_HOST" };
+}
+
+function textIn(file: string | undefined): string | undefined {
+  try {
+    return file && readFileSync(file, "utf8").trim();
+  } catch {
+    return undefined;
+  }
 }
 
 function redisParts(source: Source): Given | undefined {

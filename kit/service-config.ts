@@ -1,5 +1,6 @@
-import { databaseConfig, databaseEnvironment } from "./database-config.ts";
+import { databaseConfig, databaseEnvironment, replicaConfig, replicaEnvironment } from "./database-config.ts";
 import { type EnvSchema, env, readEnv, type Values } from "./env.ts";
+import { overloadConfig, overloadEnvironment } from "./overload/config.ts";
 
 export const redisSchemes = ["redis", "rediss"];
 
@@ -15,9 +16,11 @@ export function baseEnvironment(name: string) {
     identityJwksFile: env.file("MESH_IDENTITY_JWKS_FILE"),
     issuer: env.string("AUTH_ISSUER", { default: "taskmesh" }),
     ...databaseEnvironment(`${name.toUpperCase()}_DB_URL`),
+    ...replicaEnvironment(`${name.toUpperCase()}_DB_READ_URL`),
     redisUrl: env.url("REDIS_URL", redisSchemes),
     kafkaBrokers: env.addresses("KAFKA_BROKERS"),
     kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
+    ...overloadEnvironment,
   } satisfies EnvSchema;
 }
 
@@ -34,9 +37,10 @@ export function nestBase(values: Values<BaseEnvironment>) {
       identity: { keyFile: values.identityKeyFile, jwksFile: values.identityJwksFile },
     },
     tokens: { issuer: values.issuer },
-    database: databaseConfig(values),
+    database: { ...databaseConfig(values), replica: replicaConfig(values) },
     redis: { url: values.redisUrl },
     kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
+    overload: overloadConfig(values),
   };
 }
 

@@ -2,9 +2,10 @@ import { startAdmin } from "#observability/admin.ts";
 import { Identity } from "./auth/identity.ts";
 import { meshTokenVerifier } from "./auth/mesh-token-verifier.ts";
 import type { TokenVerifier } from "./auth/tokens.ts";
+import { replicaReads } from "./consistency/interceptor.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./db/database.ts";
 import { kafkaPart } from "./events/kafka-probe.ts";
-import { openProducer } from "./events/producer.ts";
+import { type EventProducer, openProducer } from "./events/producer.ts";
 import { startRelay } from "./events/relay.ts";
 import { MeshChannel } from "./grpc/client.ts";
 import type { ServerInterceptor } from "./grpc/interceptors/interceptor.ts";
@@ -23,6 +24,8 @@ export interface ServiceParts {
   readonly database: Database;
   readonly redis: Redis;
   readonly channel: MeshChannel;
+  /** Shared with the relay. For records that are no events of the service's own: those go through the outbox. */
+  readonly producer: EventProducer;
   readonly lifecycle: Lifecycle;
 }
 
@@ -72,7 +75,7 @@ export async function startMeshService(
   });
   const { host, grpcPort, adminPort } = listen;
   if (adminPort > 0) await startAdmin({ host, port: adminPort, lifecycle, readiness });
-  const face = await open({ identity, database, redis, channel, lifecycle });
+  const face = await open({ identity, database, redis, channel, producer, lifecycle });
   const { interceptors = [], once = idempotency(database) } = face;
   const { issuer } = config.tokens;
   return startGrpcServer({
@@ -83,6 +86,12 @@ export async function startMeshService(
     tokens: face.tokens ?? meshTokenVerifier({ channel, identity, redis, lifecycle, issuer }),
     lifecycle,
     readiness,
-    interceptors: (standard) => [...standard, ...interceptors, once],
+    overload: config.overload,
+    interceptors: (standard) => [...standard, ...replicaReadsOf(name, database, redis), ...interceptors, once],
   });
+}
+
+function replicaReadsOf(service: string, database: Database, redis: Redis): ServerInterceptor[] {
+  const { replica } = database;
+  return replica === undefined ? [] : [replicaReads({ service, database, replica, redis })];
 }

@@ -65,6 +65,7 @@ export const attributeRegistry = {
   "db.collection.name": { type: "string", description: "The first table of the statement", form: identifier },
   "db.namespace": { type: "string", description: "The database", form: identifier },
   "db.client.connection.state": { type: "string", description: "What a connection does", values: ["used", "idle"] },
+  "taskmesh.db.server": { type: "string", description: "Which server answers", values: ["primary", "replica"] },
   "error.type": {
     type: "string",
     description: "A status, a reason of mesh.v1.ErrorReason or the class of an error",
@@ -93,6 +94,11 @@ export const attributeRegistry = {
   },
   "taskmesh.retry.attempt": { type: "int", description: "Which try of a call it is", range: [1, 10] },
   "taskmesh.retry.left": { type: "int", description: "Tries that may follow", range: [0, 10] },
+  "taskmesh.priority": {
+    type: "string",
+    description: "How much a refused call mattered",
+    values: ["urgent", "write", "read", "background"],
+  },
   "taskmesh.event.type": { type: "string", description: "The fact of the event", form: /^[a-z_]+\.v\d\w*\.[A-Z]\w+$/ },
   "taskmesh.event.attempt": { type: "int", description: "Which try of an event it is", range: [1, 100] },
   "taskmesh.event.outcome": {

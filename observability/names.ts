@@ -5,6 +5,7 @@
  */
 
 import type { ValueOf } from "./attributes.ts";
+import { batches, type Instrument, type MetricDescription, seconds, waits } from "./instruments.ts";
 
 // Spans
 
@@ -54,6 +55,7 @@ export const attributes = {
   dbCollection: "db.collection.name",
   dbNamespace: "db.namespace",
   dbPoolState: "db.client.connection.state",
+  dbServer: "taskmesh.db.server",
   // Errors: a status name, a reason of mesh.v1.ErrorReason or a class name; never a message
   errorType: "error.type",
   // Runtime
@@ -71,6 +73,8 @@ export const attributes = {
   deadlineRemaining: "taskmesh.deadline.remaining_ms",
   retryAttempt: "taskmesh.retry.attempt",
   retryLeft: "taskmesh.retry.left",
+  // Ours: how much a call mattered that was refused
+  priority: "taskmesh.priority",
   // Ours: events
   eventType: "taskmesh.event.type",
   eventAttempt: "taskmesh.event.attempt",
@@ -92,23 +96,6 @@ export type AttributeName = Values<typeof attributes>;
 export type SpanAttributes = { [K in AttributeName]?: ValueOf<K> | undefined };
 
 // Metrics
-
-type Instrument = "counter" | "upDownCounter" | "histogram" | "gauge" | "observed" | "observedCounter";
-
-interface MetricDescription {
-  kind: Instrument;
-  description: string;
-  /** UCUM: "s", "By", "{event}". */
-  unit: string;
-  /** Low cardinality only: never an id. */
-  attributes?: readonly AttributeName[];
-  /** Upper bounds of a histogram's buckets, in its unit. */
-  buckets?: readonly number[];
-}
-
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
-const waits = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600] as const;
-const batches = [1, 2, 5, 10, 20, 50, 100, 200, 500] as const;
 
 export const metrics = {
   // RPC
@@ -153,6 +140,15 @@ export const metrics = {
     unit: "{stream}",
     attributes: ["network.protocol.name"],
   },
+  // Overload
+  "taskmesh.overload.limit": { kind: "observed", description: "Calls that may be under way just now", unit: "{call}" },
+  "taskmesh.overload.in_flight": { kind: "observed", description: "Calls under way", unit: "{call}" },
+  "taskmesh.overload.shed_calls": {
+    kind: "counter",
+    description: "Calls refused since there were too many",
+    unit: "{call}",
+    attributes: ["taskmesh.priority"],
+  },
   // Caches
   "taskmesh.cache.lookups": {
     kind: "counter",
@@ -183,6 +179,17 @@ export const metrics = {
     kind: "observed",
     description: "Callers that wait for a connection",
     unit: "{request}",
+  },
+  "taskmesh.db.reads": {
+    kind: "counter",
+    description: "Reads that a replica may answer, by who did",
+    unit: "{call}",
+    attributes: ["taskmesh.db.server"],
+  },
+  "taskmesh.db.replica.lag": {
+    kind: "observed",
+    description: "How old the data of the replica may be, as the process has seen",
+    unit: "s",
   },
   // Outbox and events
   "taskmesh.outbox.lag": { kind: "gauge", description: "Age of the oldest event that is not sent", unit: "s" },
@@ -255,6 +262,18 @@ export const metrics = {
     description: "Events given up and kept as dead letters",
     unit: "{event}",
     attributes: ["messaging.consumer.group.name", "error.type"],
+  },
+  "taskmesh.event.dead_letters_waiting": {
+    kind: "gauge",
+    description: "Dead letters that were not sent back, in the group's database",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name"],
+  },
+  "taskmesh.event.redriven": {
+    kind: "counter",
+    description: "Dead letters sent back to their group",
+    unit: "{event}",
+    attributes: ["messaging.consumer.group.name"],
   },
   "taskmesh.event.duplicates": {
     kind: "counter",

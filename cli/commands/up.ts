@@ -5,9 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { autoscale } from "../runner/autoscale/action.ts";
 import { askMesh } from "../runner/control.ts";
 import { findHome, makeHome } from "../runner/home.ts";
-import { prepareLaunch } from "../runner/launch.ts";
+import { prepareLaunch, runsAlready } from "../runner/launch.ts";
 import type { Mesh } from "../runner/mesh.ts";
-import { readSettings } from "../runner/settings.ts";
+import { readSettings, type Settings } from "../runner/settings.ts";
 import type { MeshStatus } from "../runner/status.ts";
 import { UserError } from "../user-error.ts";
 import { mebibytes, printJson, progressLine, table } from "./output.ts";
@@ -17,13 +17,18 @@ export interface UpOptions {
   json?: boolean;
   detach?: boolean;
   faults?: boolean;
+  prometheus?: boolean;
   autoscale?: boolean;
 }
 
 /** `mesh up`: starts everything, prints where it is, and runs until it is stopped. */
 export async function up(options: UpOptions): Promise<void> {
   const read = readSettings(options.profile);
-  const settings = { ...read, faults: read.faults || options.faults === true };
+  const settings: Settings = {
+    ...read,
+    faults: read.faults || options.faults === true,
+    ...(options.prometheus && { prometheus: "wished" }),
+  };
   if (options.detach) return upDetached(options);
   const begin = performance.now();
   const { mesh, release } = await prepareLaunch(settings, progressLine);
@@ -90,11 +95,14 @@ function listenForSignals(mesh: Mesh) {
 async function upDetached(options: UpOptions): Promise<void> {
   const home = findHome();
   makeHome(home);
+  const answered = await askMesh(home, { command: "ps" }).then(Boolean, () => false);
+  if (answered) throw runsAlready();
   const logFile = join(home.logs, "runner.log");
   const log = openSync(logFile, "w", 0o600);
   const flags = [
     ...(options.profile ? ["--profile", options.profile] : []),
     ...(options.faults ? ["--faults"] : []),
+    ...(options.prometheus ? ["--prometheus"] : []),
     ...(options.autoscale ? ["--autoscale"] : []),
   ];
   const args = [process.argv[1] as string, "up", ...flags];

@@ -5,11 +5,14 @@ import { kafkaFamilies } from "./kafka.ts";
 import { diskFamilies, type PartProcess, processFamilies } from "./machine.ts";
 import { postgresFamilies } from "./postgres.ts";
 import { redisFamilies } from "./redis.ts";
+import { type ReplicaSource, ReplicaWatch } from "./replicas.ts";
 
 /** Where the parts are; what is left out is not told of. */
 export interface PartSources {
   /** URL of an account that sees all sessions. */
   postgres?: string | undefined;
+  /** Replicas of that server. */
+  replicas?: readonly ReplicaSource[] | undefined;
   redis?: string | undefined;
   /** host:port of brokers, with commas between them. */
   kafka?: string | undefined;
@@ -36,6 +39,7 @@ const patienceMs = 4000;
 export function openPartsMetrics(sources: () => PartSources): PartsMetrics {
   const brokers = sources().kafka?.split(",");
   const lagReader = brokers && openLagReader({ brokers, clientId: "parts-metrics" });
+  const watch = new ReplicaWatch();
   let look: { time: number; text: Promise<string> } | undefined;
   let asking: Promise<GroupLag[] | undefined> | undefined;
   /** One question at a time: a Kafka that hangs is not asked again meanwhile. */
@@ -51,7 +55,7 @@ export function openPartsMetrics(sources: () => PartSources): PartsMetrics {
   return {
     read() {
       if (look === undefined || performance.now() - look.time > lookEveryMs) {
-        look = { time: performance.now(), text: readAll(sources(), lagReader && readLags(lagReader)) };
+        look = { time: performance.now(), text: readAll(sources(), watch, lagReader && readLags(lagReader)) };
       }
       return look.text;
     },
@@ -60,11 +64,12 @@ export function openPartsMetrics(sources: () => PartSources): PartsMetrics {
 }
 
 async function readAll(
-  { postgres, redis, dataFolder, processes }: PartSources,
+  { postgres, replicas = [], redis, dataFolder, processes }: PartSources,
+  watch: ReplicaWatch,
   lags: Promise<GroupLag[] | undefined> | undefined,
 ): Promise<string> {
   const families = await Promise.all([
-    postgres === undefined ? [] : postgresFamilies(postgres),
+    postgres === undefined ? [] : postgresFamilies({ url: postgres, replicas, watch }),
     redis === undefined ? [] : redisFamilies(redis),
     lags === undefined ? [] : kafkaFamilies(await lags),
     dataFolder === undefined ? [] : diskFamilies(dataFolder),

@@ -11,6 +11,8 @@ export interface KeyFiles {
   /** 32 random bytes in base64 that encrypt the signing keys of auth at rest. */
   authSecret: string;
   postgresPassword: string;
+  /** Of the account by which replicas follow. */
+  replicationPassword: string;
 }
 
 /** Makes the secrets of a mesh that are missing, readable by their owner only, and keeps those that are there. */
@@ -20,6 +22,7 @@ export function ensureKeys(folder: string): KeyFiles {
     jwks: join(folder, "services.jwks.json"),
     authSecret: join(folder, "auth-key-secret"),
     postgresPassword: join(folder, "postgres-password"),
+    replicationPassword: join(folder, "postgres-replication-password"),
   };
   const keys = Object.entries(files.identity).map(([name, path]) => publicPart(ensureIdentity(name, path)));
   writePrivate(files.jwks, `${JSON.stringify({ keys }, undefined, 2)}\n`);

@@ -1,4 +1,4 @@
-import { UserError } from "../user-error.ts";
+import { messageOf, UserError } from "../user-error.ts";
 import { findHome, makeHome } from "./home.ts";
 import { tryLock } from "./lock-file.ts";
 import { Mesh } from "./mesh.ts";
@@ -13,6 +13,10 @@ export interface Launch {
   release(): Promise<void>;
 }
 
+export function runsAlready(): UserError {
+  return new UserError("Taskmesh is already running here: see `npx mesh ps`, or stop it with `npx mesh down`");
+}
+
 /**
  * Makes ready for a start: one mesh to a home, nothing left over from a killed one, ports free, parts there.
  * Throws one line for each thing that is in the way.
@@ -22,17 +26,32 @@ export async function prepareLaunch(settings: Settings, say: (line: string) => v
   makeHome(home);
   const release = await tryLock(home.lockFile);
   if (release === undefined) {
-    throw new UserError("Taskmesh is already running here: see `npx mesh ps`, or stop it with `npx mesh down`");
+    throw runsAlready();
   }
   try {
     const orphans = await stopOrphans(readState(home.stateFile));
     if (orphans.length > 0) say(`Stopped what a killed start had left behind: ${orphans.join(", ")}`);
     await checkPublicPorts(settings);
-    const needed = ownParts(settings).filter((name) => name !== "jaeger");
+    const whole = { ...settings, prometheus: settings.prometheus && (await canHavePrometheus(settings, say)) };
+    const needed = ownParts(whole).filter((name) => name !== "jaeger");
     const programs = await acquireParts(needed, say);
-    return { mesh: new Mesh({ home, settings, programs, say }), release };
+    return { mesh: new Mesh({ home, settings: whole, programs, say }), release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** A profile that comes with Prometheus goes without one where there is none to be had; who asks for it is told. */
+async function canHavePrometheus(
+  { prometheus }: Settings,
+  say: (line: string) => void,
+): Promise<Settings["prometheus"]> {
+  if (prometheus === "wished") return prometheus;
+  const failed = await acquireParts(["prometheus"], say).then(
+    () => undefined,
+    (error) => messageOf(error),
+  );
+  if (failed !== undefined) say(`Without Prometheus: ${failed}`);
+  return failed === undefined;
 }

@@ -16,8 +16,8 @@ export class MeshPorts {
     this.#mail = settings.publicPorts.mail;
   }
 
-  ofPart(name: PartName): Promise<Record<string, number>> {
-    return this.#takeAll(name, partPorts[name]);
+  ofPart(name: PartName, instance: string = name): Promise<Record<string, number>> {
+    return this.#takeAll(instance, partPorts[name]);
   }
 
   async ofInstance(name: ProcessName, instance: string): Promise<Record<string, number>> {

@@ -1,12 +1,13 @@
 import type { Server } from "node:net";
 import type { OpsServer } from "../ops/server.ts";
 import { startOps } from "../ops/start.ts";
-import { databases, type PartName, type ProcessName, processes, processNames, type UnitName } from "../topology.ts";
+import { databases, type ProcessName, processes, processNames, type UnitName } from "../topology.ts";
 import { UserError } from "../user-error.ts";
 import { answer } from "./actions.ts";
 import { edgeCertificate } from "./certificate.ts";
 import { serveControl } from "./control.ts";
-import { ensureDatabases } from "./db/databases.ts";
+import { ensureDatabases, ensureOwners } from "./db/databases.ts";
+import { dropOtherSlots } from "./db/replication.ts";
 import { Edge } from "./edge.ts";
 import { frontedPorts } from "./fault/targets.ts";
 import type { Home } from "./home.ts";
@@ -15,8 +16,9 @@ import { rotateLogs } from "./log-rotation.ts";
 import { meshOrder } from "./mesh-order.ts";
 import { makePlan, type Plan } from "./mesh-plan.ts";
 import { MeshPorts } from "./mesh-ports.ts";
-import { describePart, type Programs } from "./part-specs.ts";
+import { describePart, describeReplica, type Programs, type SinglePart } from "./part-specs.ts";
 import { forgetSuccession } from "./parts/envoy.ts";
+import { slotOf } from "./parts/postgres-replica.ts";
 import type { Program } from "./parts/program.ts";
 import { specOf } from "./process-specs.ts";
 import { startTimeOf } from "./process-table.ts";
@@ -98,7 +100,7 @@ export class Mesh implements RunningMesh {
     prepareScraping(home);
     this.#ops = await startOps(this);
     const parts = ownParts(settings).filter((name) => name !== "jaeger");
-    for (const name of parts) await this.#addPart(name, plan);
+    for (const name of parts) await (name === "postgres-replica" ? this.#addReplicas(plan) : this.#addPart(name, plan));
     const units = processNames.filter((name) => name !== "mail" || settings.external.smtp === undefined);
     for (const name of units) {
       for (let count = processes[name].replicas[settings.profile]; count > 0; count--) await this.addInstance(name);
@@ -150,7 +152,14 @@ export class Mesh implements RunningMesh {
     };
   }
 
-  async #addPart(name: PartName, plan: Plan): Promise<Instance> {
+  async #addReplicas(plan: Plan): Promise<void> {
+    for (const replica of plan.replicas) {
+      const spec = await describeReplica(replica, plan.partPorts.postgres, plan.parts);
+      this.supervisor.add("postgres-replica", new Instance(spec, replica.reached, this.#events("postgres-replica")));
+    }
+  }
+
+  async #addPart(name: SinglePart, plan: Plan): Promise<Instance> {
     const ports = plan.partPorts[name];
     const spec = await describePart(name, ports, plan.parts);
     const instance = new Instance(spec, plan.reachedPorts[name], this.#events(name));
@@ -215,7 +224,14 @@ export class Mesh implements RunningMesh {
 
   async #between(unit: UnitName): Promise<void> {
     const { adminUrl } = this.plan;
-    if (unit === "postgres" && adminUrl !== undefined) await ensureDatabases(adminUrl, databases);
+    if (unit === "postgres" && adminUrl !== undefined) {
+      await ensureDatabases(adminUrl, databases);
+      await ensureOwners(adminUrl, databases);
+      await dropOtherSlots(
+        adminUrl,
+        this.plan.replicas.map(({ name }) => slotOf(name)),
+      );
+    }
     const seconds = ((Date.now() - this.#startedAt.getTime()) / 1000).toFixed(1);
     const count = this.supervisor.instancesOf(unit).length;
     this.#options.say(`${titleOf(unit)} is ready (${count > 1 ? `${count} instances, ` : ""}${seconds} s)`);

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { pickPorts } from "./ports.ts";
-import { checkPublicPorts, ownParts, ownPublicPorts, readSettings } from "./settings.ts";
+import { checkPublicPorts, ownParts, ownPublicPorts, readSettings, type Settings } from "./settings.ts";
 
 const closing: (() => void)[] = [];
 
@@ -19,6 +19,7 @@ describe("readSettings", () => {
       mail: 1080,
       envoyAdmin: 9901,
       ops: 9902,
+      prometheus: 9090,
     });
     expect(settings.profile).toBe("light");
   });
@@ -63,6 +64,25 @@ test("a part that the environment names is not run by us", () => {
     NOTIFICATION_DB_URL: "postgres://d",
   };
   expect(ownParts(readSettings(undefined, source))).toEqual(["envoy"]);
+});
+
+test("large profiles come with two replicas and Prometheus, small ones when asked for them", () => {
+  const beside = ({ postgresReplicas, prometheus }: Settings) => ({ postgresReplicas, prometheus });
+  const none = { postgresReplicas: 0, prometheus: false };
+  expect(["light", "default"].map((profile) => beside(readSettings(profile, {})))).toEqual([none, none]);
+  const both = { postgresReplicas: 2, prometheus: true };
+  expect(["medium", "heavy"].map((profile) => beside(readSettings(profile, {})))).toEqual([both, both]);
+  expect(beside(readSettings("heavy", { POSTGRES_REPLICAS: "0", MESH_PROMETHEUS: "false" }))).toEqual(none);
+  const asked = readSettings("light", { POSTGRES_REPLICAS: "1", MESH_PROMETHEUS: "true" });
+  expect(ownParts(asked)).toEqual(["envoy", "postgres", "postgres-replica", "redis", "kafka", "jaeger", "prometheus"]);
+  expect(ownPublicPorts(asked)).toContain("prometheus");
+  expect(() => readSettings("light", { POSTGRES_REPLICAS: "3", MESH_PROMETHEUS: "yes" })).toThrow(
+    "POSTGRES_REPLICAS is wrong: it must be 0, 1 or 2\nMESH_PROMETHEUS is wrong: it must be true or false",
+  );
+});
+
+test("a server of somebody else's gets no replicas of ours", () => {
+  expect(ownParts(readSettings("medium", { POSTGRES_URL: "postgres://elsewhere" }))).not.toContain("postgres-replica");
 });
 
 test("the share of traces is a setting, and with none of them there is no Jaeger", () => {

@@ -14,6 +14,8 @@ export const runnerVariables: Readonly<Record<string, string>> = {
   EDGE_TLS_CERT_FILE: "the certificate of the TLS edge (PEM); self-signed unless set",
   EDGE_TLS_KEY_FILE: "the key of that certificate (PEM)",
   LB_POLICY: "how Envoy deals calls out: least_request, round_robin or ip_hash; least_request unless set",
+  POSTGRES_REPLICAS: "read replicas of our own PostgreSQL, 0 to 2; 2 from profile medium on and else none unless set",
+  MESH_PROMETHEUS: "true or false: whether Prometheus runs too; from profile medium on unless set",
   MESH_FAULTS: "true: started for faults, as `mesh up --faults` does; without unless set",
   JAEGER_QUERY_URL: "where `mesh trace` and the ops pages ask for traces; our own Jaeger unless set",
   OPS_URL: "the ops server that `mesh top` and `mesh ops` ask; that of the mesh that runs here unless set",
@@ -29,6 +31,10 @@ export interface Settings {
   external: { postgres?: string; redis?: string; kafka?: string; otlp?: string; smtp?: string };
   /** True when every service has been given a database URL, so that no server of ours is needed. */
   databasesGiven: boolean;
+  /** How many replicas our own PostgreSQL has. */
+  postgresReplicas: number;
+  /** Whether Prometheus runs beside the mesh; `wished`: by somebody, not by the profile alone. */
+  prometheus: boolean | "wished";
   /** RATE_LIMIT_SCALE: by how much limits are multiplied; Infinity when there are none. */
   rateLimitScale: number;
   /** LB_POLICY: how Envoy deals calls out among the healthy instances. */
@@ -65,6 +71,7 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
   if (!lbPolicies.includes(lbPolicy)) {
     faults.push("LB_POLICY is wrong: it must be least_request, round_robin or ip_hash");
   }
+  const beside = readBeside(profile, source, faults);
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return {
     profile: profile as Profile,
@@ -77,10 +84,28 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
       smtp: source.SMTP_URL || undefined,
     },
     databasesGiven: databaseVariables().every((variable) => source[variable]),
+    ...beside,
     rateLimitScale,
     lbPolicy,
     sampleRatio,
     faults: source.MESH_FAULTS === "true",
+  };
+}
+
+/** What comes with a large profile, and with others when it is asked for. */
+function readBeside(
+  profile: string,
+  { POSTGRES_REPLICAS, MESH_PROMETHEUS }: NodeJS.ProcessEnv,
+  faults: string[],
+): Pick<Settings, "postgresReplicas" | "prometheus"> {
+  const isLarge = profile === "medium" || profile === "heavy";
+  const replicas = POSTGRES_REPLICAS || (isLarge ? "2" : "0");
+  if (!/^[0-2]$/.test(replicas)) faults.push("POSTGRES_REPLICAS is wrong: it must be 0, 1 or 2");
+  const prometheus = MESH_PROMETHEUS || "";
+  if (!/^(true|false)?$/.test(prometheus)) faults.push("MESH_PROMETHEUS is wrong: it must be true or false");
+  return {
+    postgresReplicas: Number(replicas),
+    prometheus: prometheus === "" ? isLarge : prometheus === "true" && "wished",
   };
 }
 
@@ -89,6 +114,7 @@ export function ownPublicPorts(settings: Settings): PublicPortName[] {
   const names: PublicPortName[] = ["edge", "edgeTls", "envoyAdmin", "ops"];
   if (ownParts(settings).includes("jaeger")) names.push("jaeger");
   if (settings.external.smtp === undefined) names.push("mail");
+  if (settings.prometheus) names.push("prometheus");
   return names;
 }
 
@@ -107,12 +133,16 @@ export async function checkPublicPorts(settings: Settings): Promise<void> {
 }
 
 /** The parts that this mesh runs itself. */
-export function ownParts({ external, databasesGiven, sampleRatio }: Settings): PartName[] {
+export function ownParts({ external, databasesGiven, sampleRatio, ...wished }: Settings): PartName[] {
   const parts: PartName[] = ["envoy"];
-  if (external.postgres === undefined && !databasesGiven) parts.push("postgres");
+  if (external.postgres === undefined && !databasesGiven) {
+    parts.push("postgres");
+    if (wished.postgresReplicas > 0) parts.push("postgres-replica");
+  }
   if (external.redis === undefined) parts.push("redis");
   if (external.kafka === undefined) parts.push("kafka");
   if (external.otlp === undefined && sampleRatio > 0) parts.push("jaeger");
+  if (wished.prometheus) parts.push("prometheus");
   return parts;
 }
 

@@ -32,6 +32,7 @@ const schemes: Record<PublicPortName, string> = {
   mail: "http",
   envoyAdmin: "http",
   ops: "http",
+  prometheus: "http",
 };
 
 /** Where a person finds the mesh. */

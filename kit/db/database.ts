@@ -11,15 +11,19 @@ import { logger } from "#observability/logger.ts";
 import { observe } from "#observability/metrics.ts";
 import { abortError, activeSignal, Canceller, cancelledBy, untilAborted } from "./cancellation.ts";
 import { EnclosingTransaction } from "./enclosing.ts";
+import { encryptionOf } from "./encryption.ts";
 import { isConnectionError, isRefusal, toServiceError } from "./errors.ts";
 import { type MigrationEntry, migrate } from "./migrate.ts";
+import { Patience } from "./patience.ts";
 import { Answers, DatabaseProbe } from "./probe.ts";
+import { ReadReplica } from "./read-replica.ts";
 import { sessionClass, withRowTypes } from "./session.ts";
 import { rowTypes, type Statement, statement } from "./statement.ts";
 
 export type { EntityManager, EntitySchema, MigrationEntry };
 
 const log = logger("db");
+const defaultStatementTimeoutMs = 1500;
 
 export interface DatabaseOptions {
   url: string;
@@ -27,6 +31,8 @@ export interface DatabaseOptions {
   /** In the order in which they run. */
   migrations: MigrationEntry[];
   pool?: PoolOptions;
+  /** A replica for reads that may be a moment old; see `onReplica`. */
+  replica?: { url: string; maxLagMs: number } | undefined;
   lifecycle: Lifecycle;
   /** Shown in pg_stat_activity. */
   applicationName: string;
@@ -76,12 +82,15 @@ export class Database {
   readonly orm: MikroORM;
   readonly url: string;
   readonly applicationName: string;
+  readonly replica: ReadReplica | undefined;
   readonly #pool: pg.Pool;
   readonly #canceller: Canceller;
   readonly #probe: DatabaseProbe;
+  readonly #patience: Patience;
   readonly #stopObserving: (() => void)[];
   readonly #afterCommit = new WeakMap<EntityManager, (() => void)[]>();
   readonly #enclosing = new AsyncLocalStorage<EnclosingTransaction | undefined>();
+  readonly #reading = new AsyncLocalStorage<ReadReplica | undefined>();
 
   /** Opens the pool without waiting or migrating; processes use `openDatabase`. */
   constructor(options: Omit<DatabaseOptions, "lifecycle" | "migrations">) {
@@ -94,7 +103,9 @@ export class Database {
     const opened = openOrm(options, this.#canceller, answers);
     this.orm = opened.orm;
     this.#pool = opened.pool;
+    this.#patience = new Patience({ pool: opened.pool, probe: this.#probe, answers });
     this.#stopObserving = observePool(this.#pool);
+    this.replica = openReplica(options);
   }
 
   /** A fresh entity manager: its own identity map, no transaction. */
@@ -170,6 +181,11 @@ export class Database {
     return this.#enclosing.run(undefined, fn);
   }
 
+  /** Runs `fn`, whose statements through `query` go to the replica, if there is one. Nothing that `fn` does may write. */
+  onReplica<T>(fn: () => Promise<T>): Promise<T> {
+    return this.#reading.run(this.replica, fn);
+  }
+
   /** Runs one statement on a connection of the pool, or of the transaction that encloses it. Parameters are $1, $2, …; see `rowTypes` for how values come back. */
   async query<R = Record<string, unknown>>(
     sql: string | Statement,
@@ -184,6 +200,8 @@ export class Database {
       if (enclosing !== undefined) {
         return enclosing.join((em) => withRowTypes(() => execute<R>(em, { text }, params)));
       }
+      const replica = this.#reading.getStore();
+      if (replica !== undefined) return replica.query<R>(text, params);
       const client = await this.#pool.connect();
       try {
         return (await client.query({ text, values: [...params], types: rowTypes })).rows as R[];
@@ -212,17 +230,22 @@ export class Database {
   async close(): Promise<void> {
     for (const stop of this.#stopObserving) stop();
     await this.#probe.close();
+    await this.replica?.close();
     await this.orm.close(true);
     await this.#canceller.close();
   }
 
   async #guarded<T>(signal: AbortSignal | undefined, fn: () => Promise<T>): Promise<T> {
+    // Work within work is watched already.
+    const endWatch = signal === activeSignal() ? undefined : this.#patience.watch(signal);
     try {
       return await cancelledBy(signal, fn);
     } catch (error) {
       const standing = signal ?? activeSignal();
       if (standing?.aborted && !(error instanceof ServiceError)) throw abortError(standing, error);
       throw toServiceError(error);
+    } finally {
+      endWatch?.();
     }
   }
 }
@@ -274,7 +297,8 @@ function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, can
         pool = created;
       },
       application_name: options.applicationName,
-      statement_timeout: options.statementTimeoutMs ?? 1500,
+      ssl: encryptionOf(options.url),
+      statement_timeout: options.statementTimeoutMs ?? defaultStatementTimeoutMs,
       idle_in_transaction_session_timeout: 5000,
       connectionTimeoutMillis: acquireMs,
       keepAlive: true,
@@ -283,6 +307,15 @@ function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, can
   orm.em.getConnection().getClient();
   if (pool === undefined) throw new Error(`no pool for ${hostname}:${port}`);
   return { orm, pool };
+}
+
+function openReplica(options: Omit<DatabaseOptions, "lifecycle" | "migrations">): ReadReplica | undefined {
+  const { replica, url, applicationName, pool, statementTimeoutMs = defaultStatementTimeoutMs } = options;
+  if (replica === undefined) return undefined;
+  return new ReadReplica({
+    ...{ ...replica, primaryUrl: url, applicationName, statementTimeoutMs },
+    poolMax: pool?.max ?? 10,
+  });
 }
 
 function observePool(pool: pg.Pool): (() => void)[] {

@@ -1,6 +1,7 @@
 import { Migration, Migrator } from "@mikro-orm/migrations";
 import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
+import { encryptionOf } from "./encryption.ts";
 
 /** One step of a schema, as listed by hand in a service's db/migrations/index.ts. */
 export interface MigrationEntry {
@@ -45,6 +46,23 @@ export async function migrate(connection: pg.ClientConfig, migrations: Migration
   }
 }
 
+/** The steps that this database still lacks. Throws when nothing can be written to it, as to a replica. */
+export async function pendingMigrations(connection: pg.ClientConfig, migrations: MigrationEntry[]): Promise<string[]> {
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 10_000 });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ closed: boolean }>(
+      "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS closed",
+    );
+    if (rows[0]?.closed) throw new Error("it is a replica, or read-only: name the primary");
+    const done = await executed(client);
+    return migrations.map(({ name }) => name).filter((name) => !done.has(name));
+  } finally {
+    await client.end();
+  }
+}
+
 async function executed(client: pg.Client): Promise<Set<string>> {
   const { rows: tables } = await client.query("SELECT to_regclass('mikro_orm_migrations') IS NOT NULL AS present");
   if (!tables[0].present) return new Set();
@@ -60,7 +78,10 @@ async function run(connection: pg.ClientConfig, migrations: MigrationEntry[]): P
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],
     pool: { min: 0, max: 2 },
-    driverOptions: { application_name: connection.application_name },
+    driverOptions: {
+      application_name: connection.application_name,
+      ssl: encryptionOf(connection.connectionString ?? ""),
+    },
     migrations: { migrationsList: migrations, transactional: true, allOrNothing: false, snapshot: false },
   });
   try {

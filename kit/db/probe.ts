@@ -15,7 +15,12 @@ export class Answers {
   }
 
   within(ms: number): boolean {
-    return performance.now() - this.#last < ms;
+    return this.since(performance.now() - ms);
+  }
+
+  /** Whether there was one after this time of the clock of `performance`. */
+  since(time: number): boolean {
+    return this.#last > time;
   }
 
   next(): Promise<void> {
@@ -36,6 +41,7 @@ export class DatabaseProbe {
   readonly #config: pg.ClientConfig;
   readonly #answers: Answers;
   #client: pg.Client | undefined;
+  #asking: Promise<void> | undefined;
 
   constructor(config: pg.ClientConfig, answers: Answers) {
     this.#config = { ...config, connectionTimeoutMillis: limitMs, query_timeout: limitMs, keepAlive: true };
@@ -44,8 +50,15 @@ export class DatabaseProbe {
 
   /** Throws when the server refuses, or does not answer within 1.5 s. */
   async check(): Promise<void> {
-    if (this.#answers.within(recentMs)) return;
-    await Promise.race([this.#ask(), this.#answers.next()]);
+    if (!this.#answers.within(recentMs)) await this.ask();
+  }
+
+  /** The same, of this moment: the answer is one that comes from now on. */
+  async ask(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    await Promise.race([this.#asking, this.#answers.next()]);
   }
 
   async close(): Promise<void> {
@@ -70,6 +83,7 @@ export class DatabaseProbe {
     try {
       const client = this.#client ?? (await this.#connect());
       await client.query("SELECT 1");
+      this.#answers.note();
     } catch (error) {
       void this.close();
       if ((error as { code?: unknown }).code !== tooManyConnections) throw error;

@@ -19,8 +19,10 @@ describe("the policy of a method", () => {
       idempotencyKey: false,
       rateClass: RateClass.GENERAL,
       cost: 1,
+      replica: false,
     });
     expect(policyOf(UserService.method.updateMe)).toMatchObject({ access: Access.USER, idempotencyKey: true });
+    expect(policyOf(TaskService.method.listTasks)).toMatchObject({ replica: true });
     expect(policyOf(TestService.method.withoutPolicy)).toBeUndefined();
     expect(policyOf(Health.method.check)).toBeUndefined();
   });

@@ -16,6 +16,8 @@ export interface MethodPolicy {
   rateClass: Exclude<RateClass, RateClass.UNSPECIFIED>;
   /** How much of the limit a call takes; 1 or more. */
   cost: number;
+  /** Whether a replica of the database may answer. */
+  replica: boolean;
 }
 
 interface Entry {
@@ -56,7 +58,7 @@ function entryOf(method: DescMethod): Entry {
 function read(method: DescMethod): Entry {
   const unset = method.methodKind === "unary" ? defaultTimeoutMs : undefined;
   if (!hasOption(method, policy)) return { policy: undefined, timeoutMs: unset };
-  const { access, callers, timeout, idempotencyKey, rateClass, cost } = getOption(method, policy);
+  const { access, callers, timeout, idempotencyKey, rateClass, cost, replica } = getOption(method, policy);
   const timeoutMs = timeout ? Number(timeout.seconds) * 1000 + timeout.nanos / 1e6 : unset;
   return {
     policy: {
@@ -65,6 +67,7 @@ function read(method: DescMethod): Entry {
       idempotencyKey,
       rateClass: rateClass || RateClass.GENERAL,
       cost: cost || 1,
+      replica,
     },
     timeoutMs,
   };

@@ -1,16 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { byLag, byUtilization, highest } from "./desired.ts";
-import type { LagMetric, ResourceMetric } from "./policy.ts";
+import type { ResourceMetric } from "./policy.ts";
+import { lagMetric as lag } from "./testing.ts";
 
 const cpu: ResourceMetric = { kind: "cpu", target: 70, request: 0.25 };
-const lag: LagMetric = {
-  kind: "lag",
-  group: "email",
-  topic: "deliveries",
-  threshold: 100,
-  limitToPartitionsWithLag: true,
-  excludePersistentLag: true,
-};
 /** Cores that make so many percent of the request. */
 const percent = (...shares: (number | undefined)[]) => shares.map((share) => share && (share * cpu.request) / 100);
 const seen = (total: number, partitions: number, stuck: number[] = []) => ({ total, partitions, stuck });

@@ -1,16 +1,8 @@
 import { expect, test } from "vitest";
 import type { GroupLag } from "#kit/events/lag.ts";
 import { type LagMemory, seeLag } from "./lag-seen.ts";
-import type { LagMetric } from "./policy.ts";
+import { lagMetric as metric } from "./testing.ts";
 
-const metric: LagMetric = {
-  kind: "lag",
-  group: "email",
-  topic: "deliveries",
-  threshold: 100,
-  limitToPartitionsWithLag: true,
-  excludePersistentLag: true,
-};
 type Rows = [partition: number, committed: number | undefined, lag: number, instance?: string][];
 const lags = (rows: Rows) =>
   rows.map(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { LagMetric, Policy } from "./policy.ts";
 import { ProcessScaler } from "./process-scaler.ts";
+import { lagMetric } from "./testing.ts";
 
 const usual: Policy = {
   process: "consumers",
@@ -9,16 +10,7 @@ const usual: Policy = {
   min: 1,
   max: 10,
   everyMs: 1000,
-  metrics: [
-    {
-      kind: "lag",
-      group: "email",
-      topic: "deliveries",
-      threshold: 100,
-      limitToPartitionsWithLag: true,
-      excludePersistentLag: true,
-    },
-  ],
+  metrics: [lagMetric],
   up: { windowMs: 0, select: "Max", rules: [] },
   down: { windowMs: 10_000, select: "Max", rules: [] },
 };

@@ -23,8 +23,10 @@ export function frontedPorts(unit: UnitName): readonly string[] {
 
 const partFronts = {
   postgres: ["sql"],
+  "postgres-replica": ["sql"],
   redis: ["redis"],
   kafka: ["broker"],
   envoy: ["mesh"],
   jaeger: ["otlp-http", "otlp-grpc"],
+  prometheus: [],
 } as const;

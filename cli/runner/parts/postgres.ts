@@ -54,36 +54,66 @@ export async function describe(program: Program, options: PostgresOptions): Prom
   const account = accountForPostgres();
   const programs = await readableBy(account, program);
   const folder = await folderOwnedBy(account, options.dataDir);
-  const clusterDir = join(folder, "cluster");
-  await passwordOf(options);
-  const settings: Record<string, string | number> = {
-    port: options.port,
+  const clusterDir = join(folder, clusterName);
+  const password = await secretIn(options.passwordFile);
+  return {
+    ...serverSpec({ name: "postgres", programs, folder, account, port: options.port, logFile: options.logFile }),
+    beforeStart: async () => {
+      await dropStalePid(clusterDir);
+      if (await exists(clusterDir)) return;
+      await initialise({ programs, clusterDir, account, password });
+    },
+  };
+}
+
+/** The folder of the cluster inside of the folder that the server's account owns. */
+export const clusterName = "cluster";
+
+export interface ServerOptions {
+  name: string;
+  programs: string;
+  /** Owned by the account; the cluster is in it. */
+  folder: string;
+  account: Account | undefined;
+  port: number;
+  logFile: string;
+  /** Settings beside those of every server. */
+  settings?: Readonly<Record<string, string | number>>;
+}
+
+/** How a server of ours is run, be it the primary or a replica. */
+export function serverSpec({ name, programs, folder, account, port, logFile, settings }: ServerOptions): ProcessSpec {
+  const all: Record<string, string | number> = {
+    port,
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
+    // A replica must take as many as its primary.
     max_connections: 200,
     shared_buffers: "64MB",
+    // A replica that is away holds back no more than this; after that it is copied anew.
+    max_slot_wal_keep_size: "256MB",
     fsync: "on",
     log_min_messages: "warning",
     log_timezone: "UTC",
     timezone: "UTC",
+    ...settings,
   };
   return {
-    name: "postgres",
+    name,
     command: join(programs, "postgres"),
-    args: ["-D", clusterDir, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+    args: [
+      "-D",
+      join(folder, clusterName),
+      ...Object.entries(all).flatMap(([key, value]) => ["-c", `${key}=${value}`]),
+    ],
     env: {},
     cwd: folder,
     account,
-    logFile: options.logFile,
+    logFile,
     stopSignal: "SIGINT",
     stopGrace: 15_000,
     startTimeout: 60_000,
-    beforeStart: async () => {
-      await dropStalePid(clusterDir);
-      if (await exists(clusterDir)) return;
-      await initialise({ programs, clusterDir, account, password: await passwordOf(options) });
-    },
-    probe: () => postgresAnswers("127.0.0.1", options.port),
+    probe: () => postgresAnswers("127.0.0.1", port),
   };
 }
 
@@ -94,16 +124,17 @@ export async function start(options: PostgresOptions, progress: Progress = () =>
 
 /** The superuser's address, with the password in it: for programs, never for a screen. */
 export async function addressOf(options: Pick<PostgresOptions, "port" | "passwordFile">): Promise<string> {
-  return `postgres://postgres:${await passwordOf(options)}@127.0.0.1:${options.port}/postgres`;
+  return `postgres://postgres:${await secretIn(options.passwordFile)}@127.0.0.1:${options.port}/postgres`;
 }
 
-async function passwordOf(options: Pick<PostgresOptions, "passwordFile">): Promise<string> {
-  const kept = await readFile(options.passwordFile, "utf8").catch(() => "");
+/** The secret that a file holds; made when there is none. */
+export async function secretIn(file: string): Promise<string> {
+  const kept = await readFile(file, "utf8").catch(() => "");
   if (kept !== "") return kept.trim();
-  const password = randomBytes(24).toString("base64url");
-  await mkdir(dirname(options.passwordFile), { recursive: true, mode: 0o700 });
-  await writeFile(options.passwordFile, `${password}\n`, { mode: 0o600 });
-  return password;
+  const secret = randomBytes(24).toString("base64url");
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, `${secret}\n`, { mode: 0o600 });
+  return secret;
 }
 
 type Cluster = { programs: string; clusterDir: string; account: Account | undefined; password: string };
@@ -134,7 +165,7 @@ async function initialise({ programs, clusterDir, account, password }: Cluster):
 }
 
 /** After SIGKILL the pid in postmaster.pid may by now name some other program; PostgreSQL would then refuse to start. */
-async function dropStalePid(clusterDir: string): Promise<void> {
+export async function dropStalePid(clusterDir: string): Promise<void> {
   const file = join(clusterDir, "postmaster.pid");
   const pid = Number((await readFile(file, "utf8").catch(() => "")).split("\n")[0]);
   if (!Number.isInteger(pid) || pid <= 0) return;
@@ -143,7 +174,7 @@ async function dropStalePid(clusterDir: string): Promise<void> {
 }
 
 /** The programs' folder, copied to where the account may read it when it cannot get at the checkout. */
-async function readableBy(account: Account | undefined, program: Program): Promise<string> {
+export async function readableBy(account: Account | undefined, program: Program): Promise<string> {
   if (account === undefined || canEnter(account, program.path)) return program.path;
   const copy = readableCopyFolder(`postgres-${program.version}`);
   if (!(await exists(copy))) {

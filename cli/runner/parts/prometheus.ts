@@ -52,7 +52,7 @@ export async function fetch(progress: Progress, signal?: AbortSignal): Promise<P
   return { path: join(folder, "prometheus"), version: pin.fetched, source: "cache" };
 }
 
-/** Prometheus with exemplars on the loopback address. It keeps two days, 256 MB at most. */
+/** Prometheus with exemplars on the loopback address. It keeps two days, 256 MB on disk at most. */
 export async function describe(program: Program, options: PrometheusOptions): Promise<ProcessSpec> {
   await privateFolder(options.dataDir);
   return {
@@ -67,7 +67,8 @@ export async function describe(program: Program, options: PrometheusOptions): Pr
       "--enable-feature=exemplar-storage",
       "--log.level=warn",
     ],
-    env: { GOMAXPROCS: "1" },
+    // The limit of memory is a soft one: nearing it, Go collects more often.
+    env: { GOMAXPROCS: "1", GOMEMLIMIT: "192MiB" },
     logFile: options.logFile,
     stopSignal: "SIGTERM",
     stopGrace: 10_000,

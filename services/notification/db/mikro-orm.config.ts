@@ -1,5 +1,6 @@
 import type { EntitySchema, MigrationEntry } from "#kit/db/database.ts";
 import { consumerMigration } from "#kit/events/consumer-schema.ts";
+import { deadLetterMigration } from "#kit/events/dead-letter-schema.ts";
 import { outboxMigration } from "#kit/events/outbox.ts";
 import { idempotencyMigration } from "#kit/idempotency/schema.ts";
 import { DeliveryEntity } from "./delivery.entity.ts";
@@ -17,4 +18,5 @@ export const migrations: MigrationEntry[] = [
   inbox,
   idempotencyMigration,
   readRevision,
+  deadLetterMigration,
 ];

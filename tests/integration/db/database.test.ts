@@ -9,7 +9,7 @@ import { consumerMigration } from "#kit/events/consumer.ts";
 import { outboxMigration } from "#kit/events/outbox.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
-import { createTestDatabase, type TestDatabase } from "../../_util/database.ts";
+import { createTestDatabase, type TestDatabase, testPool } from "../../_util/database.ts";
 import { until } from "../../_util/until.ts";
 
 const Note = defineEntity({
@@ -137,6 +137,43 @@ test("however transactions end, their connections come back", async () => {
   await until("a connection", () => database.query("SELECT 1").then(() => true));
   const three = Promise.all([1, 2, 3].map(() => database.transactional((em) => execute(em, sleep))));
   await expect(three).resolves.toHaveLength(3);
+});
+
+test("many writers at once share a few connections of PostgreSQL; each change is done wholly, once, and is seen by all, or not at all [000.07]", async () => {
+  const [server] = await database.query<{ version: string }>("SELECT version()");
+  expect(server?.version).toMatch(/^PostgreSQL /);
+  await database.query("INSERT INTO note VALUES (gen_random_uuid(), 'counted', 0, now())");
+  const copy = statement("test-copy-note", "INSERT INTO note VALUES (gen_random_uuid(), 'counted', 0, now())");
+  const add = statement("test-add-note", "UPDATE note SET count = count + 1 WHERE text = 'counted'");
+  const most = { connections: 0 };
+  const watching = new AbortController();
+  const watch = (async () => {
+    const look = testPool(own.url, 1);
+    const sql = "SELECT count(*)::int AS open FROM pg_stat_activity WHERE application_name = 'database-test'";
+    while (!watching.signal.aborted)
+      most.connections = Math.max(most.connections, (await look.query(sql)).rows[0].open);
+    await look.end();
+  })();
+  // Every third breaks its constraint after its first change, which is undone with it.
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 30 }, (_, index) =>
+      database.transactional(async (em) => {
+        await execute(em, add);
+        if (index % 3 === 0) await execute(em, copy);
+      }),
+    ),
+  );
+  watching.abort();
+  await watch;
+  const done = outcomes.filter(({ status }) => status === "fulfilled").length;
+  expect(done).toBeGreaterThan(0);
+  expect(done).toBeLessThanOrEqual(20);
+  const elsewhere = testPool(own.url, 1);
+  expect((await elsewhere.query("SELECT count::int FROM note WHERE text = 'counted'")).rows).toEqual([{ count: done }]);
+  await elsewhere.end();
+  // Those of the pool, and the one by which health is asked.
+  expect(most.connections).toBeGreaterThan(1);
+  expect(most.connections).toBeLessThanOrEqual(4);
 });
 
 test("errors of the driver come out neutral, and a broken constraint can be told", async () => {

@@ -19,7 +19,7 @@ import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { readConfig } from "../../../services/task/config.ts";
 import { startService } from "../../../services/task/service.ts";
-import { createTestDatabase, testPool } from "../../_util/database.ts";
+import { createTestDatabase, type TestDatabase, testPool } from "../../_util/database.ts";
 
 export interface Profile {
   userId: string;
@@ -50,9 +50,15 @@ export interface TaskStage {
 
 type Peers = { auth: ServiceImpl<typeof AuthService>; user: ServiceImpl<typeof UserService> };
 
-export async function startStage(name: string): Promise<TaskStage> {
+/** In place of a fresh database on the shared server. */
+export interface StageOptions {
+  database?: TestDatabase;
+  environment?: Record<string, string>;
+}
+
+export async function startStage(name: string, options: StageOptions = {}): Promise<TaskStage> {
   const folder = await mkdtemp(join(tmpdir(), "taskmesh-task-"));
-  const database = await createTestDatabase(name);
+  const database = options.database ?? (await createTestDatabase(name));
   const issuer = testIssuer();
   const profiles = new Map<string, Profile>();
   const userCalls: string[] = [];
@@ -76,6 +82,7 @@ export async function startStage(name: string): Promise<TaskStage> {
       KAFKA_BROKERS: inject("kafka"),
       REDIS_URL: inject("redis"),
       GRPC_PORT: "0",
+      ...options.environment,
     }),
     lifecycle,
   );
