@@ -35,6 +35,16 @@ describe("readConfig", () => {
     expect(readConfig({ ...source, CONSUMER_GROUPS: "email, email" }).groups).toEqual(["email"]);
   });
 
+  it("lets an event that failed wait for 1 s, 10 s, 60 s and 10 min unless told otherwise", () => {
+    expect(readConfig(source).retryDelaysMs).toEqual([1_000, 10_000, 60_000, 600_000]);
+    expect(readConfig({ ...source, CONSUMER_RETRY_WAITS: "0.1, 1,2,3" }).retryDelaysMs).toEqual([
+      100, 1000, 2000, 3000,
+    ]);
+    for (const wrong of ["1,2,3", "1,2,3,", "1,2,3,-4", "1,2,3,soon"]) {
+      expect(() => readConfig({ ...source, CONSUMER_RETRY_WAITS: wrong })).toThrow("CONSUMER_RETRY_WAITS is wrong");
+    }
+  });
+
   it("names every fault, and no value", () => {
     const faulty = { ...source, CONSUMER_GROUPS: "email,fax", MAIL_FROM: "nobody", SMTP_URL: "" };
     expect(() => readConfig(faulty)).toThrow(

@@ -1,5 +1,6 @@
 import { databaseConfig, databaseEnvironment } from "#kit/database-config.ts";
 import { type EnvSchema, env, type Reader, readEnv } from "#kit/env.ts";
+import { usualRetryDelaysMs } from "#kit/events/topics.ts";
 import { redisSchemes } from "#kit/service-config.ts";
 import { parseSender, type Sender } from "./email/sender.ts";
 import { type GroupName, groupNames, isGroupName } from "./groups.ts";
@@ -11,6 +12,19 @@ const groups: Reader<GroupName[]> = {
   parse: (text) => {
     const names = text.split(",").map((name) => name.trim());
     return names.every(isGroupName) ? [...new Set(names)] : undefined;
+  },
+};
+
+/** In seconds; the topics are named after the usual ones. */
+const retryWaits: Reader<number[]> = {
+  ...env.string("CONSUMER_RETRY_WAITS"),
+  expects: `${usualRetryDelaysMs.length} numbers of seconds up to 86400, between commas`,
+  fallback: usualRetryDelaysMs.map((ms) => ms / 1000),
+  parse: (text) => {
+    const waits = text.split(",").map((wait) => (wait.trim() === "" ? Number.NaN : Number(wait)));
+    return waits.length === usualRetryDelaysMs.length && waits.every((wait) => wait >= 0 && wait <= 86_400)
+      ? waits
+      : undefined;
   },
 };
 
@@ -33,6 +47,7 @@ export const environment = {
   redisUrl: env.url("REDIS_URL", redisSchemes),
   kafkaBrokers: env.addresses("KAFKA_BROKERS"),
   kafkaPartitions: env.integer("KAFKA_PARTITIONS", { default: 12, min: 1, max: 1_000 }),
+  retryWaits,
   smtpUrl: env.url("SMTP_URL", ["smtp", "smtps"]),
   mailFrom: sender,
   publicUrl: env.url("PUBLIC_URL", ["http", "https"]),
@@ -55,6 +70,8 @@ export function readConfig(source?: Record<string, string | undefined>) {
     database: databaseConfig(values),
     redis: { url: values.redisUrl },
     kafka: { brokers: values.kafkaBrokers, partitions: values.kafkaPartitions },
+    /** How long an event that failed waits before each further try. */
+    retryDelaysMs: values.retryWaits.map((seconds) => seconds * 1000),
     mail: { smtpUrl: values.smtpUrl, from: values.mailFrom, publicUrl: values.publicUrl },
     /** Empty: no fault can be brought into the groups. */
     faultsFile: values.faultsFile,

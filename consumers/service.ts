@@ -4,6 +4,7 @@ import { openDatabase } from "#kit/db/database.ts";
 import { type Consumer, type EventHandler, startConsumer } from "#kit/events/consumer.ts";
 import { withFaults } from "#kit/events/faults.ts";
 import { kafkaPart } from "#kit/events/kafka-probe.ts";
+import { openLagReader } from "#kit/events/lag.ts";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import type { Part } from "#kit/health/part.ts";
 import { Readiness } from "#kit/health/readiness.ts";
@@ -42,16 +43,20 @@ export async function startService(config: ConsumersConfig, lifecycle: Lifecycle
   const mailer = lifecycle.use("mailer", new Mailer({ url: mail.smtpUrl }), (opened) => opened.close());
   const context = createContext(config, { database, redis, people, mailer });
   consumers.push(...(await Promise.all(config.groups.map((name) => startGroup(name, config, context, lifecycle)))));
-  endWhenStuck({ readiness, lifecycle, own: config.groups });
+  // A broker may answer while the one that keeps the groups does not.
+  const lags = openLagReader({ brokers: config.kafka.brokers, clientId: instanceId });
+  const dependenciesWork = () => lags.read(config.groups).finally(() => lags.close());
+  endWhenStuck({ readiness, lifecycle, own: config.groups, dependenciesWork });
 }
 
 /** Joins the group by its name and runs its events. */
 function startGroup(
   name: GroupName,
-  { kafka, instanceId, faultsFile: file }: Pick<ConsumersConfig, "kafka" | "instanceId" | "faultsFile">,
+  config: Pick<ConsumersConfig, "kafka" | "instanceId" | "retryDelaysMs" | "faultsFile">,
   context: ConsumersContext,
   lifecycle: Lifecycle,
 ): Promise<Consumer> {
+  const { kafka, instanceId, retryDelaysMs, faultsFile: file } = config;
   const group = groups[name](context);
   const handle: EventHandler<unknown> = (event) => group.handle(event);
   return startConsumer({
@@ -59,6 +64,7 @@ function startGroup(
     group: name,
     topics: [...group.topics],
     timeoutMs: group.timeoutMs,
+    retryDelaysMs,
     eventsPerTransaction: group.eventsPerTransaction,
     clientId: `${instanceId} ${name}`,
     database: context.database,

@@ -5,6 +5,7 @@ import { cacheFolder } from "../runner/parts/cache.ts";
 import * as jaeger from "../runner/parts/jaeger.ts";
 import * as java from "../runner/parts/java.ts";
 import { findOnMachine } from "../runner/parts/program.ts";
+import * as prometheus from "../runner/parts/prometheus.ts";
 import { isPortFree } from "../runner/ports.ts";
 import { ownParts, ownPublicPorts, type Settings } from "../runner/settings.ts";
 import { partTitles, publicPorts } from "../topology.ts";
@@ -23,7 +24,8 @@ export async function checkMachine(settings: Settings, isRunning: boolean): Prom
 }
 
 async function checkParts(settings: Settings): Promise<Finding[]> {
-  const findings = ownParts(settings).map(async (name): Promise<Finding> => {
+  const names = ownParts(settings).filter((name) => name !== "postgres-replica");
+  const findings = names.map(async (name): Promise<Finding> => {
     const check = partTitles[name];
     const program = await partModules[name].locate();
     if (program !== undefined) {
@@ -50,6 +52,8 @@ async function missingTool(name: string): Promise<string | undefined> {
       return (await findOnMachine("mvn")) ? undefined : "install Maven (`apt-get install maven`), or set KAFKA_BROKERS";
     case "jaeger":
       return (await jaeger.canBeBuilt()) ? undefined : jaeger.howToGetIt;
+    case "prometheus":
+      return (await findOnMachine("apt-get")) ? undefined : prometheus.howToGetIt;
     default:
       return (await findOnMachine("python3")) ? undefined : "install python3 with pip, by which it is fetched";
   }

@@ -9,6 +9,8 @@ pg_up 1
 pg_settings_max_connections 100
 pg_stat_activity_count{datname="task",state="idle"} 12
 pg_stat_activity_max_tx_duration{datname="task",state="active"} 0.2
+pg_replica_up{application_name="postgres-replica-1"} 1
+pg_replication_lag_seconds{application_name="postgres-replica-1"} 0.1
 redis_up 1
 redis_connected_clients 9
 redis_memory_used_bytes 2e6
@@ -26,7 +28,7 @@ db_client_connection_pending_requests 0
 taskmesh_limits_calls_total{taskmesh_limits_store="redis"} 50
 taskmesh_limits_calls_total{taskmesh_limits_store="memory"} 4
 taskmesh_outbox_lag_seconds 0.1
-taskmesh_event_dead_letters_total{messaging_consumer_group_name="email"} 0
+taskmesh_event_dead_letters_waiting{messaging_consumer_group_name="email"} 0
 v8js_memory_heap_used_bytes 4e7
 v8js_memory_heap_limit_bytes 3e8
 `;
@@ -44,7 +46,7 @@ function unwell(before: Look, after: Look): string[] {
   );
 }
 
-describe("the symptoms of a running mesh", () => {
+describe("the symptoms of a running mesh [004.23]", () => {
   it("are none when all is well, and each check says what it saw", () => {
     const [before, after] = [look(healthyParts, healthyMember), look(moving, healthyMember)];
     expect(unwell(before, after)).toEqual([]);
@@ -58,6 +60,8 @@ describe("the symptoms of a running mesh", () => {
     ["database pools", ...member(/pending_requests 0/, "pending_requests 3")],
     ["PostgreSQL's connections", ...parts(/state="idle"} 12/, 'state="idle"} 81')],
     ["slow transactions", ...parts(/state="active"} 0.2/, 'state="active"} 31')],
+    ["read replicas", ...parts(/replica-1"} 1/, 'replica-1"} 0')],
+    ["read replicas", ...parts(/replica-1"} 0.1/, 'replica-1"} 11')],
     ["Redis' connections", ...parts(/connected_clients 9/, "connected_clients 90")],
     ["Redis' memory", ...parts(/evicted_keys_total 0/, "evicted_keys_total 1")],
     ["Kafka", ...parts(/kafka_up 1/, "kafka_up 0")],
@@ -74,6 +78,14 @@ describe("the symptoms of a running mesh", () => {
   it("tell of limits that are counted in memory now, and not of those that once were", () => {
     const now = healthyMember.replace('store="memory"} 4', 'store="memory"} 9');
     expect(unwell(look(healthyParts, healthyMember), look(moving, now))).toEqual(["shared rate limits: advised"]);
+  });
+
+  it("tell of streams when half of many are gone at once, and not when few or some have ended", () => {
+    const open = (count: number) => look(healthyParts, `${healthyMember}taskmesh_gateway_streams ${count}\n`);
+    const moved = (count: number) => look(moving, `${healthyMember}taskmesh_gateway_streams ${count}\n`);
+    expect(unwell(open(40), moved(20))).toEqual(["live streams: advised"]);
+    expect(unwell(open(40), moved(21))).toEqual([]);
+    expect(unwell(open(9), moved(0))).toEqual([]);
   });
 
   it("tell of lag only where the group does not move", () => {

@@ -8,6 +8,9 @@ type Labels = Readonly<Record<string, string>>;
 const redisConnectionsEach = 8;
 const slowQuerySeconds = 30;
 const oldEventSeconds = 10;
+/** Fewer may end at once by chance. */
+const manyStreams = 10;
+const lateReplicaSeconds = 10;
 
 /** What ails a running mesh, from two looks a few seconds apart. Every check is among the findings, the healthy ones too. */
 export function symptoms(before: Look, after: Look): Finding[] {
@@ -17,8 +20,10 @@ export function symptoms(before: Look, after: Look): Finding[] {
     exhaustedPools(before, after),
     databaseConnections(after),
     slowQueries(after),
+    replicas(after),
     redisConnections(after),
     redisMemory(after),
+    droppedStreams(before, after),
     unsharedLimits(before, after),
     kafka(after),
     stuckLag(before, after),
@@ -75,7 +80,7 @@ function databaseConnections({ parts }: Look): Finding {
     check: "PostgreSQL's connections",
     ok: !isAsked || (has(parts, "pg_up", 1) && open < 0.8 * most),
     finding: isAsked ? answer : "not told",
-    advice: "lower DB_POOL_MAX or the number of instances, put PgBouncer in between, or raise max_connections",
+    advice: "lower DB_POOL_MAX or the number of instances, or raise max_connections",
   };
 }
 
@@ -91,6 +96,32 @@ function slowQueries({ parts }: Look): Finding {
     advice:
       "see pg_stat_activity for its query; end it by pg_terminate_backend(pid). While it lasts, events wait behind it",
   };
+}
+
+function replicas({ parts }: Look): Finding {
+  const away = parts.filter(named("pg_replica_up")).filter((sample) => sample.value === 0);
+  const late = parts
+    .filter(named("pg_replication_lag_seconds"))
+    .filter(
+      (sample) => sample.value > lateReplicaSeconds && !away.some(({ labels }) => sameReplica(labels, sample.labels)),
+    );
+  const told = [
+    ...away.map(({ labels }) => `${labels.application_name} does not answer`),
+    ...late.map((sample) => `${sample.labels.application_name} is ${Math.round(sample.value)} s behind`),
+  ];
+  const count = parts.filter(named("pg_replica_up")).length;
+  return {
+    check: "read replicas",
+    ok: told.length === 0,
+    finding: told.join(", ") || (count === 0 ? "none" : `${count} follow`),
+    advice:
+      "reads go to the primary meanwhile. `npx mesh logs postgres-replica`; one that was away for too long is copied anew " +
+      "when it starts again: `npx mesh fault kill` it",
+  };
+}
+
+function sameReplica(one: Labels, other: Labels): boolean {
+  return one.application_name === other.application_name;
 }
 
 function redisConnections({ parts, members }: Look): Finding {
@@ -113,6 +144,19 @@ function redisMemory({ parts }: Look): Finding {
     ok: evicted === 0 && (most === 0 || used < 0.8 * most),
     finding: `${Math.round(used / 2 ** 20)} MiB used, ${evicted} keys evicted`,
     advice: "give it more memory (maxmemory): limits and revocations that are evicted are forgotten",
+  };
+}
+
+/** Clients end their streams one by one; half of many at once is a fault between them and the services. */
+function droppedStreams(before: Look, after: Look): Finding {
+  const [then, now] = [before, after].map((look) => sumAll(look, "taskmesh_gateway_streams")) as [number, number];
+  return {
+    check: "live streams",
+    ok: then < manyStreams || now > then / 2,
+    finding: `${now} open, ${then} a moment ago`,
+    advice:
+      "a gateway or Envoy was started again, or Redis or a notification service is away: see their checks, and `npx mesh " +
+      "logs gateway --errors`. Clients come back by themselves, and go on behind the last message that they had",
   };
 }
 
@@ -176,13 +220,20 @@ function oldEvents(look: Look): Finding {
   };
 }
 
-function deadLetters(look: Look): Finding {
-  const count = sumAll(look, "taskmesh_event_dead_letters_total");
+/** Every member of a group tells how many of the group's wait. */
+function deadLetters({ members }: Look): Finding {
+  const samples = [...members.values()].flat().filter(named("taskmesh_event_dead_letters_waiting"));
+  const byGroup = Map.groupBy(samples, ({ labels }) => labels.messaging_consumer_group_name ?? "");
+  const waiting = [...byGroup].flatMap(([group, counts]) => {
+    const most = Math.max(...counts.map(value));
+    return most > 0 ? [`${most} of ${group}`] : [];
+  });
   return {
     check: "dead letters",
-    ok: count === 0,
-    finding: `${count} since the consumers started`,
-    advice: "mend the cause (`npx mesh logs consumers --errors`), then deliver them again",
+    ok: waiting.length === 0,
+    finding: waiting.join(", ") || "none wait",
+    advice:
+      "`npx mesh dlq list` says why; mend the cause, then `npx mesh dlq redrive GROUP --all` sends them back (docs/dead-letters.md)",
   };
 }
 

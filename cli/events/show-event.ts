@@ -27,12 +27,12 @@ export function showEvent(record: TailedRecord, content: boolean): Record<string
     eventId,
     occurTime: occurTime.toISOString(),
     ...(traceId !== undefined && { traceId }),
-    event: decode(type, value, content),
+    event: decodeEvent(type, value, content),
   };
 }
 
-/** Undefined for a type that is not known here, null for a value that is no such event. */
-function decode(type: string, value: Uint8Array, content: boolean): unknown {
+/** An event as JSON: undefined for a type that is not known here, null for a value that is no such event. */
+export function decodeEvent(type: string, value: Uint8Array, content: boolean): unknown {
   const schema = schemas[type.split(".")[0] ?? ""];
   if (schema === undefined) return undefined;
   try {

@@ -1,7 +1,9 @@
 import type { GroupLag } from "../lag/read-lag.ts";
+import { select } from "../metrics/rates.ts";
 import { handled, ratesOf } from "./edges.ts";
 import type { GroupRow, PartitionRow, TopicRow } from "./picture.ts";
 import type { Readings } from "./readings.ts";
+import { seriesOf } from "./series.ts";
 
 /** Who owns which partition and how far behind it is: groups and topics by name. */
 export function groupsOf(lags: readonly GroupLag[], readings: Readings): GroupRow[] {
@@ -11,8 +13,19 @@ export function groupsOf(lags: readonly GroupLag[], readings: Readings): GroupRo
     const own = lags.filter((lag) => lag.group === group);
     const { rate, errors } = handled(consumers, group);
     const members = [...new Set(own.flatMap(({ instance }) => instance ?? []))].sort(byNumber);
-    return { group, lag: sumOf(own), rate, errors, members, topics: topicsOf(own) };
+    const deadLetters = deadLettersOf(group, readings);
+    return { group, lag: sumOf(own), rate, errors, deadLetters, members, topics: topicsOf(own) };
   });
+}
+
+/** Every consumer tells the same number, each when it last looked. */
+function deadLettersOf(group: string, { instances, now }: Readings): number {
+  const consumers = instances.filter(({ unit }) => unit === "consumers");
+  const samples = consumers.flatMap(({ name }) => now.get(name) ?? []);
+  const told = select(samples, seriesOf("taskmesh.event.dead_letters_waiting"), {
+    messaging_consumer_group_name: group,
+  });
+  return Math.max(0, ...told.map(({ value }) => value));
 }
 
 function topicsOf(lags: readonly GroupLag[]): TopicRow[] {

@@ -76,6 +76,8 @@ export interface GroupRow {
   /** Events handled per second. */
   rate: number;
   errors: number;
+  /** Events that it gave up and that were not sent back. */
+  deadLetters: number;
   /** Who owns partitions of it, in order. */
   members: string[];
   /** Topics that nothing has been written to and nobody is behind in are left out. */

@@ -7,7 +7,19 @@ import { envoy, type Readings } from "./readings.ts";
 import { httpFlow, rpcFlow, seriesOf } from "./series.ts";
 import type { SourceInstance } from "./source.ts";
 
-const order = ["envoy", "gateway", ...services, "consumers", "postgres", "redis", "kafka", "jaeger", "mail"];
+const order = [
+  "envoy",
+  "gateway",
+  ...services,
+  "consumers",
+  "postgres",
+  "postgres-replica",
+  "redis",
+  "kafka",
+  "jaeger",
+  "prometheus",
+  "mail",
+];
 
 /** Every program that runs, in the order of a request's way. */
 export function instancesOf(readings: Readings, groups: readonly GroupRow[]): InstanceRow[] {

@@ -21,6 +21,7 @@ beforeAll(async () => {
     token,
     watch,
     jaegerUrl: "http://127.0.0.1:1",
+    prometheusUrl: "http://127.0.0.1:9090",
     partsMetrics: async () => "pg_up 1\n",
     hosts: ["ops"],
   });
@@ -124,6 +125,12 @@ test("every file of the page comes under a policy that allows no inline script a
 
 test("the metrics of the parts need no token", async () => {
   expect(await (await fetch(`${base}/metrics`)).text()).toBe("pg_up 1\n");
+});
+
+test("the pages are told where Prometheus is, and nobody else is", async () => {
+  const response = await fetch(`${base}/ops/api/links`, { headers: bearer });
+  expect(await response.json()).toEqual({ prometheus: "http://127.0.0.1:9090" });
+  expect((await fetch(`${base}/ops/api/links`)).status).toBe(401);
 });
 
 test("wrong fields are named, and a Jaeger that is away is said to be", async () => {

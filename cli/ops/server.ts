@@ -19,6 +19,8 @@ export interface OpsOptions {
   watch: Watch;
   /** Jaeger's query API; undefined: there is none. */
   jaegerUrl: string | undefined;
+  /** Prometheus' page, to which the pages link; undefined: there is none. */
+  prometheusUrl?: string | undefined;
   /** The page of metrics about the parts. */
   partsMetrics: () => Promise<string>;
   /** Names other than those of loopback under which it may be asked. */
@@ -88,6 +90,7 @@ class OpsSite {
     "POST /ops/tickets": (_, response) => answerJson(response, 200, { ticket: this.#tickets.issue() }),
     "GET /ops/api/picture": async (request, response) =>
       answerLargeJson(request, response, await this.#options.watch.once()),
+    "GET /ops/api/links": (_, response) => answerJson(response, 200, { prometheus: this.#options.prometheusUrl }),
     "GET /ops/api/stream": (_, response) => this.#streams.add(response),
     "GET /ops/api/services": async (_, response) => answerJson(response, 200, await this.#jaeger().services()),
     "GET /ops/api/operations": async (_, response, url) =>

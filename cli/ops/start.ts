@@ -1,4 +1,5 @@
 import type { PartsMetrics } from "../parts-metrics/parts-metrics.ts";
+import { withPort } from "../runner/mesh-plan.ts";
 import type { RunningMesh } from "../runner/running-mesh.ts";
 import { unitOf } from "../runner/status.ts";
 import { partTitles } from "../topology.ts";
@@ -18,6 +19,7 @@ export async function startOps(mesh: RunningMesh): Promise<OpsServer> {
     token: ensureOpsToken(opsTokenFile(home.keys)),
     watch: new Watch({ source: runnerSource(mesh), openLag: lazyLag }),
     jaegerUrl: process.env.JAEGER_QUERY_URL || `http://127.0.0.1:${settings.publicPorts.jaeger}`,
+    prometheusUrl: settings.prometheus ? `http://127.0.0.1:${settings.publicPorts.prometheus}` : undefined,
     partsMetrics: async () => {
       const { openPartsMetrics } = await import("../parts-metrics/parts-metrics.ts");
       parts ??= openPartsMetrics(() => partSources(mesh));
@@ -36,6 +38,7 @@ export async function startOps(mesh: RunningMesh): Promise<OpsServer> {
 function partSources({ plan, home, supervisor }: RunningMesh) {
   return {
     postgres: plan.adminUrl,
+    replicas: plan.replicas.map(({ name, ports }) => ({ name, url: withPort(plan.adminUrl ?? "", ports.sql) })),
     redis: plan.surroundings.redis,
     kafka: plan.surroundings.kafka,
     dataFolder: home.data,

@@ -141,10 +141,16 @@ describe("a picture", () => {
       instance: owner,
     });
     lags = async () => [lag(1, undefined, 4), lag(0, "consumers-1", 3)];
-    pages.set("/consumers-1", "up 1");
+    pages.set("/consumers-1", 'taskmesh_event_dead_letters_waiting{messaging_consumer_group_name="notification"} 2');
     const { groups, instances, places } = await watchOf([instance("consumers-1", "consumers")]).once();
     expect(groups).toMatchObject([
-      { group: "notification", lag: 7, members: ["consumers-1"], topics: [{ topic: "task.events.v1", lag: 7 }] },
+      {
+        group: "notification",
+        lag: 7,
+        deadLetters: 2,
+        members: ["consumers-1"],
+        topics: [{ topic: "task.events.v1", lag: 7 }],
+      },
     ]);
     expect(groups[0]?.topics[0]?.partitions).toEqual([
       { partition: 0, instance: "consumers-1", lag: 3, end: 10 },

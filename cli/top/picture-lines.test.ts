@@ -29,6 +29,7 @@ const picture: Picture = {
       lag: 4,
       rate: 1,
       errors: 0,
+      deadLetters: 2,
       members: ["consumers-1"],
       topics: [
         {
@@ -55,6 +56,7 @@ describe("pictureLines", () => {
     expect(text).toMatch(/^taskmesh 03:04:05Z · 120 req\/s · 2.0 err\/s · p95 34ms · lag 4/);
     expect(text).toMatch(/Clients → Envoy edge .* 120 +2\.0 .* 1\.2ms +34ms/);
     expect(text).not.toContain("user");
+    expect(text).toContain("notification  lag 4  1.0 events/s  2 dead letters\n");
     expect(text).toMatch(/task\.events\.v1 +a\? {2}lag 4/);
     expect(text).toContain("a consumers-1  ? nobody");
     expect(text).toMatch(/task-1 +restarting/);

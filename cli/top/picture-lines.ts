@@ -76,7 +76,8 @@ function groupLines({ groups }: Picture, width: number, ink: Ink): string[] {
 
 function linesOfGroup(group: GroupRow, letterOf: ReadonlyMap<string, string>, ink: Ink): string[] {
   const lag = `lag ${group.lag}`;
-  const head = `${group.group}  ${group.lag > 100 ? ink.bad(lag) : lag}  ${rate(group.rate)} events/s`;
+  const dead = group.deadLetters > 0 ? `  ${ink.bad(`${group.deadLetters} dead letters`)}` : "";
+  const head = `${group.group}  ${group.lag > 100 ? ink.bad(lag) : lag}  ${rate(group.rate)} events/s${dead}`;
   return [head, ...group.topics.map((topic) => `  ${topicText(topic, letterOf, ink)}`)];
 }
 

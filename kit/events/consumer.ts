@@ -11,6 +11,7 @@ import {
   type Preparation,
   type Step,
 } from "./chain.ts";
+import { watchDeadLetters } from "./dead-letter-gauge.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { type Assignment, GroupSession } from "./group-session.ts";
 import { purgeInbox } from "./inbox-purge.ts";
@@ -143,8 +144,13 @@ class GroupConsumer implements Consumer {
   }
 
   start(): void {
-    const purge = setInterval(() => purgeInbox(this.#options.database), purgeMs);
-    this.#running = this.#run().finally(() => clearInterval(purge));
+    const { database, group } = this.#options;
+    const purge = setInterval(() => purgeInbox(database), purgeMs);
+    const unwatch = watchDeadLetters(database, group);
+    this.#running = this.#run().finally(() => {
+      clearInterval(purge);
+      unwatch();
+    });
   }
 
   async stop(): Promise<void> {

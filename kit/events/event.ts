@@ -68,6 +68,9 @@ const names = {
   dueTime: "mesh_due_time",
 } as const;
 
+/** How often an event was sent back from the dead letters; absent on one that was not. */
+export const redriveHeader = "mesh_redrive";
+
 export function retryHeaders(state: RetryState): Headers {
   return Object.fromEntries(
     Object.entries(names).map(([field, name]) => [name, String(state[field as keyof RetryState])]),

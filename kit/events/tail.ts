@@ -45,16 +45,26 @@ export async function tailTopics({ brokers, topics, since, signal, onFollowing, 
   const ended = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ended.resolve(), { once: true });
   consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || ended.reject(payload.error));
-  consumer.on(consumer.events.GROUP_JOIN, () => onFollowing?.());
+  // The offset that comes next, by place. Nothing is committed, so that every membership has to be told where to go on.
+  const next = new Map<string, { topic: string; partition: number; offset: string }>();
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    for (const place of next.values()) consumer.seek(place);
+    onFollowing?.();
+  });
   try {
     await admin.connect();
-    const places = await Promise.all(topics.map((topic) => beginOf(topic, since)));
+    for (const place of (await Promise.all(topics.map((topic) => beginOf(topic, since)))).flat()) {
+      next.set(`${place.topic}/${place.partition}`, place);
+    }
     await consumer.connect();
     await consumer.subscribe({ topics: [...topics] });
     await consumer.run({
       autoCommit: false,
       eachMessage: async ({ topic, partition, message }) => {
-        if (signal.aborted) return;
+        const place = `${topic}/${partition}`;
+        // What was fetched before the place was sought comes again.
+        if (signal.aborted || BigInt(message.offset) < BigInt(next.get(place)?.offset ?? 0)) return;
+        next.set(place, { topic, partition, offset: String(BigInt(message.offset) + 1n) });
         const headers = plainHeaders(message.headers);
         const { key, eventId, type, occurTime } = readMeta(message, headers, { topic, partition, group });
         const time = new Date(Number(message.timestamp));
@@ -63,7 +73,6 @@ export async function tailTopics({ brokers, topics, since, signal, onFollowing, 
         see({ topic, partition, offset: message.offset, time, key, eventId, type, occurTime, traceId, value });
       },
     });
-    for (const place of places.flat()) consumer.seek(place);
     if (signal.aborted) ended.resolve();
     await ended.promise;
   } finally {

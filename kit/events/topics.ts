@@ -26,6 +26,9 @@ const retryWaits = [
   { name: "retry-10m", delayMs: 600_000 },
 ];
 
+/** How long an event waits in each of a group's retry topics, in milliseconds, unless told otherwise. */
+export const usualRetryDelaysMs: readonly number[] = retryWaits.map(({ delayMs }) => delayMs);
+
 /** The retry topics of a group in their order; tests give shorter waits. */
 export function retryStages(group: string, delaysMs: readonly number[] = []): RetryStage[] {
   return retryWaits.map(({ name, delayMs }, stage) => ({

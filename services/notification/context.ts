@@ -1,7 +1,8 @@
 import type { Database } from "#kit/db/database.ts";
-import type { Lifecycle } from "#kit/lifecycle.ts";
+import type { EventProducer } from "#kit/events/producer.ts";
 import type { Redis } from "#kit/redis/redis.ts";
 import { type Subscription, subscribe } from "#kit/redis/subscribe.ts";
+import type { ServiceParts } from "#kit/service.ts";
 import type { NotificationConfig } from "./config.ts";
 import { changedInboxes } from "./events.ts";
 import { Watchers } from "./watchers.ts";
@@ -9,6 +10,8 @@ import { Watchers } from "./watchers.ts";
 /** What the handlers work with. */
 export interface NotificationContext {
   readonly database: Database;
+  /** Sends dead letters back to their groups. */
+  readonly producer: EventProducer;
   /** Announces changed inboxes. */
   readonly redis: Redis;
   /** Signs the tokens of the list's pages. */
@@ -24,7 +27,7 @@ export interface NotificationContext {
 
 export function createContext(
   { watch }: Pick<NotificationConfig, "watch">,
-  { database, redis, lifecycle }: { database: Database; redis: Redis; lifecycle: Lifecycle },
+  { database, producer, redis, lifecycle }: Pick<ServiceParts, "database" | "producer" | "redis" | "lifecycle">,
 ): NotificationContext {
   const watchers = new Watchers(watch.limits);
   const news = subscribe({
@@ -35,9 +38,12 @@ export function createContext(
       for (const recipientId of recipientIds.split(",")) watchers.wake(recipientId);
     },
     onSubscribed: () => watchers.wakeAll(),
+    // From now on they look for themselves, more often.
+    onLost: () => watchers.wakeAll(),
   });
   return {
     database,
+    producer,
     redis,
     pageKey: database.key("page-token"),
     cursorKey: database.key("feed-cursor"),

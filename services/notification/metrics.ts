@@ -1,4 +1,7 @@
+import { logger } from "#observability/logger.ts";
 import { counter, upDownCounter } from "#observability/metrics.ts";
+
+const log = logger("notification");
 
 const watches = upDownCounter("taskmesh.notification.watches");
 const read = counter("taskmesh.notification.read");
@@ -15,4 +18,14 @@ export function watchStarted(): void {
 
 export function watchEnded(): void {
   watches.add(-1);
+}
+
+/** The operator sent dead letters of a group back. */
+export function reportRedrive(group: string, count: number): void {
+  log.info({ group, count }, "dead letters were sent back to their group");
+}
+
+/** The operator had dead letters of a group forgotten. */
+export function reportDiscard(group: string, count: number): void {
+  log.info({ group, count }, "dead letters were discarded");
 }

@@ -112,6 +112,15 @@ function showTiles({ edges, groups, outboxes, limits, instances }) {
   );
 }
 
+async function showLinks() {
+  const response = await fetch("/ops/api/links");
+  if (!response.ok) return;
+  const { prometheus } = await response.json();
+  if (prometheus === undefined) return;
+  byId("to-prometheus").href = prometheus;
+  byId("to-prometheus").hidden = false;
+}
+
 quantile.addEventListener("change", draw);
 addEventListener("hashchange", route);
 document.addEventListener("visibilitychange", () => {
@@ -119,3 +128,4 @@ document.addEventListener("visibilitychange", () => {
   else if (!byId("live").hidden) watch();
 });
 route();
+void showLinks();

@@ -43,10 +43,12 @@ function makeGroup({ group }) {
   );
 }
 
-function updateGroup(article, { group, lag, members, topics, rate: events, errors }) {
+function updateGroup(article, { group, lag, members, topics, rate: events, errors, deadLetters }) {
   const facts = article.querySelector(".facts");
-  setText(facts, `lag ${lag} · ${rate(events)} events/s${errors > 0 ? ` · ${rate(errors)} failed/s` : ""}`);
-  facts.dataset.state = lag > 100 || errors > 0 ? "bad" : "";
+  const failed = errors > 0 ? ` · ${rate(errors)} failed/s` : "";
+  const dead = deadLetters > 0 ? ` · ${deadLetters} dead letters: mesh dlq list ${group}` : "";
+  setText(facts, `lag ${lag} · ${rate(events)} events/s${failed}${dead}`);
+  facts.dataset.state = lag > 100 || errors > 0 || deadLetters > 0 ? "bad" : "";
   const table = article.querySelector("table");
   showHead(table.tHead, topics);
   const columns = topics.flatMap(({ topic, partitions }) =>

@@ -1,6 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { DeadLetterSchema } from "#gen/notification/v1/dead_letter_pb.js";
 import { type NotificationSchema, NotificationType } from "#gen/notification/v1/notification_pb.js";
+import type { DeadLetter } from "#kit/events/dead-letter-list.ts";
+import { deadLetterTopic } from "#kit/events/topics.ts";
 import type { NotificationKind, NotificationRow } from "../db/notification.entity.ts";
 import { etagOf } from "../domain/etag.ts";
 
@@ -29,5 +32,31 @@ export function notificationToProto(row: Entry): MessageInitShape<typeof Notific
     createTime: timestampFromDate(row.createTime),
     traceId: row.traceId,
     etag: etagOf(row),
+  };
+}
+
+export function deadLetterToProto(
+  letter: DeadLetter & { payload?: Uint8Array | null },
+): MessageInitShape<typeof DeadLetterSchema> {
+  const { topic, partition, offset, letterPartition, letterOffset, attempts, payload, ...same } = letter;
+  const isPlaced = letterPartition !== null && letterOffset !== null;
+  return {
+    deadLetterId: same.deadLetterId,
+    group: same.group,
+    place: isPlaced
+      ? { topic: deadLetterTopic(same.group), partition: letterPartition, offset: letterOffset }
+      : undefined,
+    origin: { topic, partition, offset },
+    key: same.key,
+    eventId: same.eventId,
+    eventType: same.type,
+    reason: same.reason,
+    errorClass: same.errorClass,
+    attemptCount: attempts,
+    failTime: timestampFromDate(same.failTime),
+    redriveTime: same.redriveTime ? timestampFromDate(same.redriveTime) : undefined,
+    redriveCount: same.redriveCount,
+    traceId: same.traceId,
+    payload: payload ?? new Uint8Array(),
   };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PermanentEventError, startConsumer } from "#kit/events/consumer.ts";
-import { listDeadLetters, redriveDeadLetters } from "#kit/events/dead-letters.ts";
+import { listDeadLetters } from "#kit/events/dead-letter-list.ts";
+import { redriveDeadLetters } from "#kit/events/redrive.ts";
 import { deadLetterTopic } from "#kit/events/topics.ts";
 import { until } from "../../_util/until.ts";
 import { recordEffect } from "./effect.ts";
@@ -74,8 +75,8 @@ test("an event that keeps failing becomes a dead letter; its key follows in orde
   expect(JSON.stringify(record?.headers)).not.toContain("secret");
 
   poison.clear();
-  expect(await redriveDeadLetters(stage)).toBe(1);
-  expect(await redriveDeadLetters(stage)).toBe(0);
+  expect(await redriveDeadLetters(stage, { group: stage.group })).toHaveLength(1);
+  expect(await redriveDeadLetters(stage, { group: stage.group })).toEqual([]);
   await until("the redriven event", async () => (await effectsByKey()).get("bad")?.length === 5);
   await stage.producer.send([eventRecord(stage.topic, "bad", 6)]);
   await until("the event after it", async () => (await effectsByKey()).get("bad")?.length === 6);

@@ -1,5 +1,6 @@
 import { sqlMigration } from "#kit/db/migrate.ts";
 import { consumerMigration } from "#kit/events/consumer.ts";
+import { deadLetterMigration } from "#kit/events/dead-letter-schema.ts";
 import { outboxMigration } from "#kit/events/outbox.ts";
 
 const tables = sqlMigration(
@@ -12,4 +13,4 @@ const tables = sqlMigration(
 );
 
 /** What a test's database holds: an aggregate to lock, an effect to count, and the kit's own tables. */
-export const stageMigrations = [outboxMigration, consumerMigration, tables];
+export const stageMigrations = [outboxMigration, consumerMigration, deadLetterMigration, tables];

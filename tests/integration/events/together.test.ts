@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startConsumer } from "#kit/events/consumer.ts";
-import { listDeadLetters } from "#kit/events/dead-letters.ts";
+import { listDeadLetters } from "#kit/events/dead-letter-list.ts";
 import { until } from "../../_util/until.ts";
 import { recordEffect } from "./effect.ts";
 import { countEffects, effectsOf, eventRecord, idOf, openStage, type Stage } from "./stage.ts";

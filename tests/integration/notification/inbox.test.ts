@@ -198,7 +198,7 @@ it("has the tables that its entities say", async () => {
 
 /** A crowd before the pool is told to come back, as a client would; two changes in each other's way are a fault. */
 async function patiently(operation: () => Promise<void>): Promise<void> {
-  const busy: unknown[] = [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED];
+  const busy: unknown[] = [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED];
   await operation().catch((error: ServiceError) => {
     if (!busy.includes(error.code)) throw error;
     return patiently(operation);

@@ -29,8 +29,8 @@ export interface Peers {
 }
 
 type Profile = Partial<Pick<User, "userId" | "email" | "displayName" | "locale">>;
-export type PeerName = "gateway" | "user" | "notification" | "consumers";
-const names: PeerName[] = ["gateway", "user", "notification", "consumers"];
+export type PeerName = "gateway" | "user" | "notification" | "consumers" | "operator";
+const names: PeerName[] = ["gateway", "user", "notification", "consumers", "operator"];
 
 export async function startPeers(): Promise<Peers> {
   const folder = await mkdtemp(join(tmpdir(), "taskmesh-peers-"));

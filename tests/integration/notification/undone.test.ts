@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { type Database, openDatabase } from "#kit/db/database.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
-import { openRedis, type Redis } from "#kit/redis/redis.ts";
+import { openBeside, openRedis, type Redis } from "#kit/redis/redis.ts";
 import { startMetrics } from "#observability/metrics-sdk.ts";
 import { putInInboxes } from "../../../consumers/notification/notices.ts";
 import { entities, migrations } from "../../../services/notification/db/mikro-orm.config.ts";
@@ -33,7 +33,7 @@ const counted = async () =>
 
 it("notices are counted and announced once they are there, and not when their transaction is undone", async () => {
   const announced: string[] = [];
-  const hearing = redis.duplicate();
+  const hearing = openBeside(redis, {});
   await hearing.subscribe(changedInboxes);
   hearing.on("message", (_channel, message) => announced.push(message));
   const context = { database, redis, deliveryTopic: "deliveries" };

@@ -5,6 +5,7 @@ import {
   WatchNotificationsRequestSchema,
   WatchNotificationsResponseSchema,
 } from "#gen/notification/v1/notification_service_pb.js";
+import { openProducer } from "#kit/events/producer.ts";
 import type { CallContext } from "#kit/grpc/service.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
@@ -85,7 +86,8 @@ it("a change that is committed and announced while the inbox is being read is to
   const userId = newId();
   const redis = openRedis({ url: inject("redis"), lifecycle });
   const watch = { heartbeatMs: 60_000, limits: { total: 1, perPerson: 1 } };
-  const context = createContext({ watch }, { database: stage.database, redis, lifecycle });
+  const producer = openProducer({ brokers: [inject("kafka")], clientId: "test", lifecycle });
+  const context = createContext({ watch }, { database: stage.database, producer, redis, lifecycle });
   const added: string[] = [];
   let reads = 0;
   const query = async (...read: Parameters<typeof stage.database.query>) => {

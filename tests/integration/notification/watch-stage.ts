@@ -14,6 +14,7 @@ import { createTestDatabase } from "../../_util/database.ts";
 import { type Peers, startPeers } from "./peers.ts";
 
 export interface Instance {
+  address: string;
   client: Client<typeof NotificationService>;
   stop(): Promise<void>;
 }
@@ -82,8 +83,10 @@ async function startInstance(
     ...environment,
   });
   const { port } = await startService(config, lifecycle);
-  const channel = new MeshChannel(`127.0.0.1:${port}`);
+  const address = `127.0.0.1:${port}`;
+  const channel = new MeshChannel(address);
   return {
+    address,
     client: createClient(NotificationService, channel, { identity: await peers.identity("gateway") }),
     stop: async () => {
       running.delete(lifecycle);
