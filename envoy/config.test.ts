@@ -33,6 +33,7 @@ interface Route {
     idle_timeout?: string;
     max_stream_duration: { grpc_timeout_header_max: string };
     retry_policy: { retry_on: string; num_retries: number; per_try_timeout?: string };
+    hedge_policy?: unknown;
     upgrade_configs?: unknown[];
   };
 }
@@ -86,6 +87,9 @@ describe.each(cases)("$path", ({ path, cluster, method, policy: { access, timeou
     expect(retry_on.split(",").includes("unavailable")).toBe(isIdempotent);
     expect(retry_on.split(",").includes("reset")).toBe(isIdempotent);
     expect(num_retries).toBe(1);
+    const isRead = !isStream && method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+    expect(mesh?.route?.hedge_policy).toEqual(isRead ? { hedge_on_per_try_timeout: true } : undefined);
+    expect(spent.flatMap(({ route }) => route?.hedge_policy ?? [])).toEqual([]);
     if (isIdempotent) expect(seconds(per_try_timeout)).toBeCloseTo(limit * 0.4);
     else expect(per_try_timeout).toBeUndefined();
   });
@@ -127,6 +131,7 @@ describe("RPCs", () => {
       cluster: "task",
       public: true,
       idempotent: true,
+      readOnly: false,
       streaming: true,
       timeout: 2000,
       rateClass: RateClass.GENERAL,
@@ -267,12 +272,18 @@ describe("every cluster of ours", () => {
     }
   });
 
-  test("is found by name in containers, with the load balancer's patience", () => {
+  test("is found by name in containers: looked at every 10 s, out after 3 failures, in after 2 passes, and by the client's address where that is wished [002.05]", () => {
     for (const cluster of clustersOf({ discovery: "dns" })) {
       expect(cluster.cluster_type.name).toBe("envoy.clusters.dns");
       expect(cluster.load_assignment.endpoints[0].lb_endpoints).toHaveLength(1);
-      expect(cluster.health_checks[0]).toMatchObject({ interval: "10s", unhealthy_threshold: 3, healthy_threshold: 2 });
+      expect(cluster.lb_policy).toBe("LEAST_REQUEST");
+      const [{ http_health_check, ...health }] = cluster.health_checks;
+      expect(health).toMatchObject({ interval: "10s", unhealthy_threshold: 3, healthy_threshold: 2 });
+      expect(health.no_traffic_interval).toBe("10s");
+      if (cluster.name.startsWith("gateway")) expect(http_health_check.path).toMatch(/^\/health\//);
     }
+    const sticky = clustersOf({ discovery: "dns", lbPolicy: "IP_HASH" });
+    expect(sticky.map(({ lb_policy }) => lb_policy)).toEqual(sticky.map(() => "MAGLEV"));
   });
 
   test("takes the health of another port where that is said", () => {

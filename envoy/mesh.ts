@@ -4,7 +4,7 @@ import { withHashing } from "./balancing.ts";
 import { faultFilter, withFaults } from "./faults.ts";
 import { duration, extension, type Json, socketAddress } from "./json.ts";
 import { type ServiceName, type Settings, serviceNames } from "./options.ts";
-import { connectionRetries, idempotentRetries } from "./retries.ts";
+import { connectionRetries, hedgedReads, idempotentRetries } from "./retries.ts";
 import { descriptors, type Rpc } from "./rpcs.ts";
 import { tracing } from "./tracing.ts";
 
@@ -119,7 +119,9 @@ function rpcRoute(rpc: Rpc): Json {
       retry_policy: connectionRetries,
     };
   }
-  return unaryTo(rpc.cluster, rpc.timeout, rpc.idempotent ? idempotentRetries(rpc.timeout) : connectionRetries);
+  if (!rpc.idempotent) return unaryTo(rpc.cluster, rpc.timeout, connectionRetries);
+  const route = unaryTo(rpc.cluster, rpc.timeout, idempotentRetries(rpc.timeout));
+  return rpc.readOnly ? { ...route, hedge_policy: hedgedReads } : route;
 }
 
 function unaryTo(cluster: ServiceName, timeout: number, retryPolicy: Json): Json {

@@ -26,6 +26,12 @@ export const connectionRetries: Json = { ...common, retry_on: neverReached };
  */
 export const idempotentEdgeRetries: Json = { ...common, retry_on: `${neverReached},reset` };
 
+/**
+ * In the mesh, for reads: when the first try has had its share of the time, the second one goes out beside it, and what is
+ * answered first counts. The budgets are those of retries. A change is never under way twice.
+ */
+export const hedgedReads: Json = { hedge_on_per_try_timeout: true };
+
 /** In the mesh, for calls that may run twice: a try has 40 % of the time, so that a second one fits in. */
 export function idempotentRetries(timeout: number): Json {
   return {

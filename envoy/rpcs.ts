@@ -17,6 +17,8 @@ export interface Rpc {
   public: boolean;
   /** Doing it twice does no harm. */
   idempotent: boolean;
+  /** It changes nothing at all. */
+  readOnly: boolean;
   streaming: boolean;
   /** Longest time at the service, in milliseconds. */
   timeout: number;
@@ -54,6 +56,7 @@ function rpcOf(method: DescMethod, cluster: ServiceName): Rpc {
     // A method without a policy has access UNSPECIFIED, and is as closed as an internal one.
     public: access === Access.PUBLIC || access === Access.USER,
     idempotent: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
+    readOnly: method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS,
     streaming: method.methodKind !== "unary",
     timeout: timeout ? Number(timeout.seconds) * 1000 + timeout.nanos / 1e6 : defaultTimeout,
     rateClass: rateClass || RateClass.GENERAL,

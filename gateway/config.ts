@@ -1,4 +1,5 @@
 import { type EnvSchema, env, readEnv } from "#kit/env.ts";
+import { overloadConfig, overloadEnvironment } from "#kit/overload/config.ts";
 import { redisSchemes } from "#kit/service-config.ts";
 import { limitsConfig, limitsEnvironment } from "./limits/config.ts";
 
@@ -19,6 +20,7 @@ export const environment = {
   streamHeartbeat: env.seconds("GATEWAY_STREAM_HEARTBEAT", { default: 15, min: 0.05, max: 60 }),
   streamPatience: env.seconds("GATEWAY_STREAM_PATIENCE", { default: 60, min: 0.05, max: 600 }),
   ...limitsEnvironment,
+  ...overloadEnvironment,
 } satisfies EnvSchema;
 
 export type GatewayConfig = ReturnType<typeof readConfig>;
@@ -44,6 +46,7 @@ export function readConfig(source?: Record<string, string | undefined>) {
     /** How many proxies of ours stand before the gateway: as many entries of x-forwarded-for are believed. */
     trustedHops: values.trustedHops,
     limits: limitsConfig(values),
+    overload: overloadConfig(values),
     connections: {
       limit:
         values.preset === "off"

@@ -7,6 +7,7 @@ import { MeshChannel } from "#kit/grpc/channel.ts";
 import { createClient } from "#kit/grpc/client.ts";
 import { type Forwarder, forwarder } from "#kit/grpc/raw-client.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { LoadShed } from "#kit/overload/load-shed.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import manifest from "../package.json" with { type: "json" };
 import { ApiKeys } from "./api-keys.ts";
@@ -31,6 +32,8 @@ export interface GatewayContext {
   readonly tokens: TokenVerifier;
   readonly apiKeys: ApiKeys;
   readonly limits: EdgeLimits;
+  /** Refuses what is more than this process can do; undefined where all is taken. */
+  readonly load: LoadShed | undefined;
   /** How many connections each address has. */
   readonly connections: ConnectionCount;
   readonly transcoder: Transcoder;
@@ -97,6 +100,7 @@ export async function createContext(
     apiKeys: new ApiKeys((key) => auth.exchangeApiKey({ key })),
     connections: new ConnectionCount({ redis, ...config.connections }),
     limits: new EdgeLimits(config.limits.limits, limiter),
+    load: config.overload && new LoadShed(config.overload, lifecycle),
     transcoder: new Transcoder(
       methods.filter(({ methodKind }) => methodKind === "unary" || methodKind === "server_streaming"),
     ),

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { ServiceError } from "#kit/errors.ts";
 import { newId } from "#kit/id.ts";
+import type { LoadShed } from "#kit/overload/load-shed.ts";
 import type { HttpError } from "./errors/edge-error.ts";
 import type { SessionCookies } from "./session-cookie/session-cookie.ts";
 
@@ -22,6 +23,8 @@ export interface EdgeCall {
   accessToken?: string | undefined;
   /** Request headers that go along beside those that are named; none but in tests of the protocols. */
   passing?: Record<string, string> | undefined;
+  /** Where it takes its place among the calls under way. */
+  load?: LoadShed | undefined;
   /** What was found wrong with the call before the protocol's own handler saw it. */
   fault?: ServiceError | HttpError | undefined;
 }

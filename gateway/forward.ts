@@ -1,9 +1,11 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { areTokens, consistencyHeader } from "#kit/consistency/token.ts";
 import { invalidArgument } from "#kit/errors.ts";
 import type { Answer, HeaderMap } from "#kit/grpc/outgoing-call.ts";
 import type { Forwarder, ForwardOptions } from "#kit/grpc/raw-client.ts";
 import { deadlineExceeded } from "#kit/grpc/server-call.ts";
 import { mustBeValid } from "#kit/grpc/validation.ts";
+import { priorityOf } from "#kit/overload/priority.ts";
 import { attributes } from "#observability/names.ts";
 import { activeSpan, setAttributes } from "#observability/tracing.ts";
 import type { EdgeCall } from "./edge-call.ts";
@@ -29,7 +31,9 @@ export async function forwardUnary(
 ): Promise<Answer> {
   const send = async () => {
     mustBeValid(method.input, message);
-    return forwarder.forwardUnary(method, message, { ...optionsOf(call, method, waiting), onFailure });
+    const options = { ...optionsOf(call, method, waiting), onFailure };
+    const send = () => forwarder.forwardUnary(method, message, options);
+    return call.load === undefined ? send() : call.load.run(method, priorityOf(method), send);
   };
   return call.sessionCookies ? call.sessionCookies.around(call, method, message, send) : send();
 }
@@ -60,7 +64,8 @@ function optionsOf(call: EdgeCall, method: DescMethod, { timeoutMs, signal }: Wa
     "x-client-ip": call.clientAddress,
     ...conditionHeaders(method, call.headers),
   };
-  const { "idempotency-key": idempotencyKey } = call.headers;
+  const { "idempotency-key": idempotencyKey, [consistencyHeader]: written } = call.headers;
+  if (written !== undefined) headers[consistencyHeader] = checkedTokens(String(written));
   if (idempotencyKey !== undefined) headers["idempotency-key"] = checkedKey(String(idempotencyKey));
   return {
     headers,
@@ -75,6 +80,12 @@ function optionsOf(call: EdgeCall, method: DescMethod, { timeoutMs, signal }: Wa
 function checkedKey(key: string): string {
   if (idempotencyKeys.test(key)) return key;
   throw invalidArgument("idempotency_key", "must be 1 to 255 visible ASCII characters");
+}
+
+/** One that were dropped would let a read miss what it asks for. */
+function checkedTokens(tokens: string): string {
+  if (areTokens(tokens)) return tokens;
+  throw invalidArgument("consistency_token", "must be what a write answered, or several of them with commas between");
 }
 
 const ownHeaders =

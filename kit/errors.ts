@@ -61,6 +61,7 @@ export const codeOfReason = {
   [ErrorReason.API_KEY_NOT_FOUND]: Code.NOT_FOUND,
   [ErrorReason.SCOPE_MISSING]: Code.PERMISSION_DENIED,
   [ErrorReason.ETAG_REQUIRED]: Code.FAILED_PRECONDITION,
+  [ErrorReason.OVERLOADED]: Code.RESOURCE_EXHAUSTED,
 } satisfies Record<ErrorReason, Code>;
 
 export interface FieldViolation {

@@ -55,6 +55,8 @@ export const logKeys = {
   count: count("How many"),
   skipped: count("How many lines of an import could not be read"),
   migrations: { type: "list", description: "The names of the migrations that ran" },
+  limit: count("How many calls may be under way"),
+  inFlight: count("How many are"),
   gateways: count("Among how many gateways a limit is divided"),
 } as const satisfies Record<string, LogKey>;
 

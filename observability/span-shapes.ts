@@ -20,14 +20,21 @@ export const spanShapes: readonly SpanShape[] = [
     name: rpcName,
     kind: "server",
     requires: [...call, "taskmesh.request.id", "taskmesh.caller.kind"],
-    may: [...ledger, "taskmesh.retry.attempt", "taskmesh.caller.name", "taskmesh.user.id", "error.type"],
+    may: [
+      ...ledger,
+      "taskmesh.retry.attempt",
+      "taskmesh.priority",
+      "taskmesh.caller.name",
+      "taskmesh.user.id",
+      "error.type",
+    ],
   },
   { name: rpcName, kind: "client", requires: call, may: [...ledger, "error.type"] },
   {
     name: /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|WebSocket|HTTP) (\*|\/\S*)$/,
     kind: "server",
     requires: ["http.request.method", "http.route", "http.response.status_code", "taskmesh.request.id"],
-    may: ["taskmesh.deadline.remaining_ms", "error.type"],
+    may: ["taskmesh.deadline.remaining_ms", "taskmesh.priority", "error.type"],
   },
   {
     name: /^(SELECT|INSERT|UPDATE|DELETE|CALL|COMMIT|QUERY)( \w+)?$/,

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 const allowMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const allowHeaders = [
   "authorization",
+  "consistency-token",
   "content-type",
   "if-match",
   "if-none-match",
@@ -24,6 +25,7 @@ const allowHeaders = [
   "x-user-agent",
 ].join(", ");
 const exposeHeaders = [
+  "consistency-token",
   "etag",
   "idempotency-replayed",
   "preference-applied",

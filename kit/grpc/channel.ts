@@ -1,4 +1,5 @@
 import { Code } from "../errors.ts";
+import { Breakers } from "./breaker.ts";
 import { endWith } from "./call-end.ts";
 import { Connection } from "./connection.ts";
 import type { OutgoingStream } from "./outgoing-stream.ts";
@@ -11,6 +12,8 @@ export class MeshChannel {
   readonly address: string;
   /** What a request says of where it goes. */
   readonly authority: string;
+  /** Of the RPCs that are called this way. */
+  readonly breakers = new Breakers();
   readonly #connections: Connection[];
   #waiting = new Set<OutgoingStream>();
   #next = 0;

@@ -8,6 +8,7 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import type { Identity } from "#kit/auth/identity.ts";
+import { type Priority, priorityOf } from "../overload/priority.ts";
 import type { MeshChannel } from "./channel.ts";
 import { callStream, callUnary, type HeaderMap, type Outgoing, type Route } from "./outgoing-call.ts";
 import { timeoutOf } from "./policy.ts";
@@ -19,6 +20,8 @@ export type { HeaderMap } from "./outgoing-call.ts";
 
 // Each hop keeps this much for itself, so that the innermost one is the one that reports a timeout.
 const hopMs = 20;
+/** Of a call that a process makes of its own accord: people's calls wait for what it brings. */
+const ownPriority: Priority = "write";
 
 export interface CallOptions {
   /** The call that this one is made for: its deadline, cancellation, request id and user token are inherited. */
@@ -94,5 +97,6 @@ function outgoingOf(method: DescMethod, { call, timeoutMs, signal, headers }: Ca
     accessToken: call?.accessToken,
     requestId: call?.requestId,
     retries: call?.retries?.toGive,
+    priority: call ? (call.priority ?? priorityOf(call.method)) : ownPriority,
   };
 }

@@ -7,6 +7,7 @@ import { injectContext, SpanKind, type SpanOptions, setAttributes, withSpan } fr
 import { type Identity, identityHeader } from "../auth/identity.ts";
 import { Code, codeName, internal, ServiceError, unauthenticated, unavailable } from "../errors.ts";
 import { newId } from "../id.ts";
+import { type Priority, priorityHeader } from "../overload/priority.ts";
 import { type CallEnd, statusOk } from "./call-end.ts";
 import type { MeshChannel } from "./channel.ts";
 import { MalformedMessage, methodDefinition, methodName } from "./definition.ts";
@@ -35,6 +36,8 @@ export interface Outgoing {
   requestId?: string | undefined;
   /** Tries beyond the first that the mesh may make of it, when the method may run twice. By default all there are. */
   retries?: number | undefined;
+  /** On whose behalf it is made; by its method unless given. */
+  priority?: Priority | undefined;
   /** Of a unary call: told what came with the status when that is an error. */
   onFailure?: ((headers: HeaderMap, trailers: HeaderMap) => void) | undefined;
 }
@@ -42,7 +45,7 @@ export interface Outgoing {
 const duration = histogram("rpc.client.call.duration");
 const printable = /^[\x20-\x7e]*$/;
 /** What nobody but this file says. */
-const ownNames = new Set([identityHeader, retriesHeader, "x-request-id", "traceparent", "tracestate"]);
+const ownNames = new Set([identityHeader, retriesHeader, priorityHeader, "x-request-id", "traceparent", "tracestate"]);
 const tokenText = /^[A-Za-z0-9._~+/=-]+$/;
 
 /** An answer; its headers are read only when somebody asks for them. */
@@ -68,7 +71,8 @@ export class Answer {
 
 /** Calls a unary method. Throws a ServiceError, whatever goes wrong. */
 export function callUnary(route: Route, method: DescMethod, request: Message, outgoing: Outgoing): Promise<Answer> {
-  return observed(method, outgoing, () => exchange(route, method, request, outgoing));
+  const { breakers } = route.channel;
+  return observed(method, outgoing, () => breakers.run(method, () => exchange(route, method, request, outgoing)));
 }
 
 /** Calls a server stream; a message is fetched when it is asked for. To leave the loop is to cancel the call. */
@@ -179,7 +183,7 @@ function headersOf(
   path: string,
   { authority }: MeshChannel,
   identity: Identity,
-  { headers: given = {}, accessToken, requestId, retries = retryBudget }: Outgoing,
+  { headers: given = {}, accessToken, requestId, retries = retryBudget, priority }: Outgoing,
 ): string[] {
   const headers = [":method", "POST", ":scheme", "http", ":path", path, ":authority", authority, ...fixedHeaders];
   for (const name in given) {
@@ -197,6 +201,7 @@ function headersOf(
   const id = requestId ?? given["x-request-id"];
   headers.push(identityHeader, identity.token(), "x-request-id", id && printable.test(id) ? id : newId());
   headers.push(retriesHeader, String(retries));
+  if (priority !== undefined) headers.push(priorityHeader, priority);
   const context = injectContext<HeaderMap>({});
   for (const name in context) headers.push(name, context[name] as string);
   return headers;

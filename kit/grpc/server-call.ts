@@ -3,6 +3,8 @@ import { Metadata } from "@grpc/grpc-js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code, ServiceError, unauthenticated } from "../errors.ts";
 import { newId } from "../id.ts";
+import type { Priority } from "../overload/priority.ts";
+import { limits, type TimeLimited } from "../time-limit.ts";
 import { type Retries, retriesOf } from "./retry-ledger.ts";
 import type { CallContext, Caller } from "./service.ts";
 
@@ -11,11 +13,13 @@ const transitMs = 20;
 const acceptableId = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** A call under way at the server: what interceptors fill in and handlers see as their CallContext. */
-export class ServerCall implements CallContext {
+export class ServerCall implements CallContext, TimeLimited {
   readonly method: DescMethod;
   readonly requestId: string;
   caller: Caller = anonymous;
   accessToken: string | undefined;
+  /** How much it matters when not all can be taken; undefined where all are. */
+  priority: Priority | undefined;
   /** In milliseconds since the epoch; Infinity when there is none. */
   deadlineMs: number;
   /** Sent with the status; undefined while there are none. */
@@ -58,6 +62,7 @@ export class ServerCall implements CallContext {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
+      limits(this.#controller.signal, this);
       if (this.#reason) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;

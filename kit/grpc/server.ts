@@ -8,6 +8,8 @@ import { unavailable } from "../errors.ts";
 import type { Readiness } from "../health/readiness.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import { listenFault } from "../listen-fault.ts";
+import type { ConcurrencyLimitOptions } from "../overload/concurrency-limit.ts";
+import { LoadShed } from "../overload/load-shed.ts";
 import { serviceDefinition } from "./definition.ts";
 import { type OpenCalls, streamHandler, unaryHandler } from "./handler.ts";
 import { HealthService } from "./health.ts";
@@ -48,6 +50,8 @@ export interface GrpcServerOptions {
   readiness?: Readiness;
   /** How old a connection gets, and how long its calls may then go on, in milliseconds; 5 min and 30 s unless given. */
   connectionAge?: { maxMs: number; graceMs: number };
+  /** Bounds the calls under way, by priority; health is none of them. All are taken unless given. */
+  overload?: ConcurrencyLimitOptions | undefined;
   /** Changes the standard chain: a service adds links of its own, a test takes some out. */
   interceptors?: (standard: ServerInterceptor[]) => ServerInterceptor[];
 }
@@ -79,7 +83,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   allowManyCancelled(server);
   const open: OpenCalls = { unary: new Set(), streams: new Set(), leaving: false };
-  const standard = serverInterceptors(options);
+  const load = options.overload && new LoadShed(options.overload, lifecycle);
+  const standard = serverInterceptors({ ...options, load });
   const chain = options.interceptors?.(standard) ?? standard;
   const health = new HealthService(
     options.services.map(({ desc }) => desc.typeName),

@@ -6,6 +6,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { Priority } from "../overload/priority.ts";
 import type { Retries } from "./retry-ledger.ts";
 
 /** Who calls, after authentication. `via` names the service that carried the user's token here. */
@@ -25,6 +26,8 @@ export interface CallContext {
   readonly requestId: string;
   /** What may still be tried again; a call on behalf of this one takes over what it has to give. */
   readonly retries?: Pick<Retries, "toGive">;
+  /** How much it matters when not all can be taken; a call on behalf of this one matters as much. */
+  readonly priority?: Priority | undefined;
   /** The id of the user. Throws UNAUTHENTICATED when the caller is not a user. */
   readonly userId: string;
   /** The bearer token as it came, for calls on behalf of the same user. The next service verifies it itself. */

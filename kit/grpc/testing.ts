@@ -12,11 +12,12 @@ import {
   durationFromMs,
   FileDescriptorProtoSchema,
   file_google_protobuf_wrappers,
+  MethodOptions_IdempotencyLevel,
   MethodOptionsSchema,
   type StringValueSchema,
 } from "@bufbuild/protobuf/wkt";
 import { credentials, Client as GrpcClient, Metadata, type StatusObject } from "@grpc/grpc-js";
-import { Access, file_mesh_v1_options, PolicySchema, policy } from "#gen/mesh/v1/options_pb.js";
+import { Access, file_mesh_v1_options, PolicySchema, policy, RateClass } from "#gen/mesh/v1/options_pb.js";
 import type { Identity } from "../auth/identity.ts";
 import { type TestIssuer, testIdentities, testIssuer } from "../auth/testing.ts";
 import { Lifecycle } from "../lifecycle.ts";
@@ -38,6 +39,9 @@ export const TestService = describeService() as unknown as GenService<{
   forTask: UnaryText;
   forServices: UnaryText;
   withoutPolicy: UnaryText;
+  urgent: UnaryText;
+  read: UnaryText;
+  batch: UnaryText;
   watch: StreamText;
 }>;
 
@@ -57,7 +61,7 @@ export interface TestMesh {
 
 export async function startTestMesh(
   services: ServiceEntry[],
-  options: Partial<Pick<GrpcServerOptions, "port" | "interceptors" | "connectionAge">> = {},
+  options: Partial<Pick<GrpcServerOptions, "port" | "interceptors" | "connectionAge" | "overload">> = {},
 ): Promise<TestMesh> {
   const identities = testIdentities<Names>(["gateway", "task", "user"]);
   const issuer = testIssuer();
@@ -71,6 +75,7 @@ export async function startTestMesh(
     lifecycle,
     interceptors: options.interceptors,
     connectionAge: options.connectionAge,
+    overload: options.overload,
   });
   const channel = new MeshChannel(`127.0.0.1:${server.port}`);
   return {
@@ -87,13 +92,19 @@ export async function startTestMesh(
   };
 }
 
+interface Kind {
+  serverStreaming?: boolean;
+  idempotency?: MethodOptions_IdempotencyLevel;
+}
+
 function describeService(): DescService {
-  const method = (name: string, rule?: Rule, serverStreaming = false) => ({
+  const unknown = MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+  const method = (name: string, rule?: Rule, { serverStreaming = false, idempotency = unknown }: Kind = {}) => ({
     name,
     inputType: ".google.protobuf.StringValue",
     outputType: ".google.protobuf.StringValue",
     serverStreaming,
-    options: rule && withPolicy(rule),
+    options: rule && withPolicy(rule, idempotency),
   });
   const file = create(FileDescriptorProtoSchema, {
     name: "mesh/test/v1/test_service.proto",
@@ -110,7 +121,10 @@ function describeService(): DescService {
           method("ForTask", { access: Access.INTERNAL, callers: ["task"] }),
           method("ForServices", { access: Access.INTERNAL }),
           method("WithoutPolicy"),
-          method("Watch", { access: Access.USER }, true),
+          method("Urgent", { access: Access.PUBLIC, rateClass: RateClass.URGENT }),
+          method("Read", { access: Access.PUBLIC }, { idempotency: MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS }),
+          method("Batch", { access: Access.PUBLIC, cost: 20 }),
+          method("Watch", { access: Access.USER }, { serverStreaming: true }),
         ],
       },
     ],
@@ -120,8 +134,8 @@ function describeService(): DescService {
   return registry.getService("mesh.test.v1.TestService") as DescService;
 }
 
-function withPolicy(rule: Rule) {
-  const options = create(MethodOptionsSchema);
+function withPolicy(rule: Rule, idempotencyLevel: MethodOptions_IdempotencyLevel) {
+  const options = create(MethodOptionsSchema, { idempotencyLevel });
   setExtension(options, policy, create(PolicySchema, rule));
   return options;
 }
@@ -136,6 +150,9 @@ export function testImpl(given: Partial<ServiceImpl<typeof TestService>>): Servi
     forTask: echo,
     forServices: echo,
     withoutPolicy: echo,
+    urgent: echo,
+    read: echo,
+    batch: echo,
     watch: async function* ({ value }) {
       yield { value };
     },

@@ -101,12 +101,13 @@ describe("readiness", () => {
 });
 
 describe("a process that is stuck", () => {
-  function watched(failing: () => string[]) {
+  function watched(failing: () => string[], dependenciesWork?: () => Promise<unknown>) {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
     const faults: string[] = [];
     const lifecycle = new Lifecycle({ onFailure: (error) => faults.push((error as Error).message) });
     lifecycles.push(lifecycle);
-    endWhenStuck({ readiness: { read: () => ({ ready: false, failing: failing() }) }, lifecycle, own: ["email"] });
+    const readiness = { read: () => ({ ready: false, failing: failing() }) };
+    endWhenStuck({ readiness, lifecycle, own: ["email"], ...(dependenciesWork && { dependenciesWork }) });
     return faults;
   }
 
@@ -122,6 +123,19 @@ describe("a process that is stuck", () => {
     const faults = watched(() => ["kafka", "email"]);
     vi.advanceTimersByTime(3_600_000);
     expect(faults).toEqual([]);
+  });
+
+  it("never ends because of what is there and does not do its work, and soon after it does", async () => {
+    let works = false;
+    const faults = watched(
+      () => ["email"],
+      () => (works ? Promise.resolve() : Promise.reject(new Error("no coordinator"))),
+    );
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(faults).toEqual([]);
+    works = true;
+    await vi.advanceTimersByTimeAsync(62_000);
+    expect(faults).toEqual(["stuck for 60 s: email"]);
   });
 
   it("never ends when it recovers in time", () => {

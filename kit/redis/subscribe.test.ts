@@ -11,10 +11,11 @@ let server: Server;
 let lifecycle: Lifecycle;
 let sockets: Set<Socket>;
 let subscriber: Socket | undefined;
+let hangs: boolean;
 
 /** As much of Redis as a subscription needs; it takes its time for SUBSCRIBE, as a busy one does. */
 beforeEach(async () => {
-  [lifecycle, sockets, subscriber] = [new Lifecycle(), new Set(), undefined];
+  [lifecycle, sockets, subscriber, hangs] = [new Lifecycle(), new Set(), undefined, false];
   const answers: Record<string, (socket: Socket) => void> = {
     hello: (socket) => socket.write("-ERR unknown command 'hello'\r\n"),
     info: (socket) => socket.write("$9\r\nloading:0\r\n"),
@@ -27,6 +28,7 @@ beforeEach(async () => {
     sockets.add(socket);
     socket.on("error", () => {});
     socket.on("data", (data) => {
+      if (hangs) return;
       for (const [, command = ""] of String(data).matchAll(/\*\d+\r\n\$\d+\r\n([a-z]+)\r\n/gi)) {
         const answer = answers[command.toLowerCase()];
         if (answer) answer(socket);
@@ -47,7 +49,7 @@ test("is live however long the server takes to subscribe, and again after each b
   const { port } = server.address() as AddressInfo;
   const redis = openRedis({ url: `redis://127.0.0.1:${port}`, lifecycle, commandTimeoutMs });
   const heard: string[] = [];
-  let begun = 0;
+  let [begun, lost] = [0, 0];
   const subscription = subscribe({
     redis,
     channel: "news",
@@ -55,6 +57,9 @@ test("is live however long the server takes to subscribe, and again after each b
     onMessage: (message) => heard.push(message),
     onSubscribed: () => {
       begun += 1;
+    },
+    onLost: () => {
+      lost += 1;
     },
   });
   expect(subscription.isLive).toBe(false);
@@ -65,5 +70,22 @@ test("is live however long the server takes to subscribe, and again after each b
   for (const socket of sockets) socket.destroy();
   await until("the loss to show", () => !subscription.isLive, { everyMs: 10 });
   await until("the subscription", () => subscription.isLive, { everyMs: 10 });
-  expect(begun).toBe(2);
+  expect([begun, lost]).toEqual([2, 1]);
+});
+
+test("is not live while the server hangs, and again once it answers", async () => {
+  const { port } = server.address() as AddressInfo;
+  const redis = openRedis({ url: `redis://127.0.0.1:${port}`, lifecycle, commandTimeoutMs });
+  let lost = 0;
+  const onLost = () => {
+    lost += 1;
+  };
+  const onMessage = () => {};
+  const subscription = subscribe({ redis, channel: "news", lifecycle, onMessage, onLost, askEveryMs: 200 });
+  await until("the subscription", () => subscription.isLive, { everyMs: 10 });
+  hangs = true;
+  await until("the silence to show", () => !subscription.isLive, { everyMs: 10 });
+  expect(lost).toBe(1);
+  hangs = false;
+  await until("the subscription", () => subscription.isLive, { everyMs: 10 });
 });

@@ -53,7 +53,11 @@ export class UserDirectory {
   }
 }
 
-const passing: ReadonlySet<ErrorReason> = new Set([ErrorReason.UNAVAILABLE, ErrorReason.DEADLINE_EXCEEDED]);
+const passing: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.UNAVAILABLE,
+  ErrorReason.DEADLINE_EXCEEDED,
+  ErrorReason.OVERLOADED,
+]);
 
 /** Throws INVALID_ARGUMENT when one of the assignees is nobody. */
 export async function mustExist(

@@ -19,6 +19,7 @@ const publicPortVariables = [
   "MAIL_UI_PORT",
   "ENVOY_ADMIN_PORT",
   "OPS_PORT",
+  "PROMETHEUS_PORT",
 ];
 
 export interface MeshOptions {
@@ -62,6 +63,8 @@ export class TestMesh {
       MESH_HOME: home,
       // All calls of a test come from one address.
       RATE_LIMIT_SCALE: "10000",
+      // Tests keep the machine busy: no call of theirs is refused for that.
+      OVERLOAD_MIN_CALLS: "1000",
       ...env,
     };
     for (const name of Object.keys(environment)) if (/^(VITEST|TEST_)/.test(name)) delete environment[name];

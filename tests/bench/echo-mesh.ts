@@ -89,6 +89,7 @@ function surroundingsOf(home: Home, ports: { mesh: number; redis: number }): Sur
   return {
     keys: ensureKeys(home.keys),
     databases: {},
+    readDatabases: {},
     redis: `redis://${host}:${ports.redis}`,
     kafka: `${host}:9`,
     mesh: `${host}:${ports.mesh}`,

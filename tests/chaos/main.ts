@@ -2,14 +2,15 @@ import { parseArgs } from "node:util";
 import { play, scenarios } from "./away/scenarios.ts";
 import { Stage } from "./away/stage.ts";
 
-const usage = `Takes parts away from a mesh of its own, under load, and says what that came to.
+const usage = `Takes parts away from a mesh of its own, under load, or offers it too much, and says what that came to.
 
-  npm run chaos -- [R8 R9 R10 R11 worker] [--seconds 60] [--rps 100]
+  npm run chaos -- [R8 R9 R10 R11 R12 worker] [--seconds 60] [--rps 100]
 `;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: "string", default: "60" }, rps: { type: "string", default: "100" } },
 });
+const ownLimits = { OVERLOAD_MIN_CALLS: process.env.OVERLOAD_MIN_CALLS ?? "" };
 const size = { seconds: Number(values.seconds), rps: Number(values.rps) };
 const names = positionals.length > 0 ? positionals : Object.keys(scenarios);
 const isKnown = (name: string): name is keyof typeof scenarios => name in scenarios;
@@ -18,7 +19,8 @@ if (!names.every(isKnown) || !(size.seconds > 0 && size.seconds <= 600) || !(siz
   process.exit(2);
 }
 
-const stage = await Stage.open();
+// What other scenarios offer is no overload, however busy the machine is.
+const stage = await Stage.open(names.includes("R12") ? { env: ownLimits } : {});
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void stage.close().finally(() => process.exit(130)));
 }

@@ -49,7 +49,7 @@ function report(sink: CallLog, call: ServerCall, start: number, error: unknown):
     [attributes.rpcStatus]: status,
     [attributes.errorType]: reason,
   });
-  sink[levelOf(call, status)](
+  sink[levelOf(call, status, reason)](
     {
       [attributes.rpcMethod]: method,
       [attributes.rpcStatus]: status,
@@ -65,12 +65,15 @@ function report(sink: CallLog, call: ServerCall, start: number, error: unknown):
 }
 
 const faults = new Set(["UNKNOWN", "INTERNAL", "DATA_LOSS", "UNIMPLEMENTED"]);
+const overloaded = ErrorReason[ErrorReason.OVERLOADED];
 const troubles = new Set(["UNAVAILABLE", "DEADLINE_EXCEEDED"]);
 
 /** By the outcome: what is a fault of ours, what is trouble that may pass, and what is an answer like any other. */
-function levelOf(call: ServerCall, status: string): keyof CallLog {
+function levelOf(call: ServerCall, status: string, reason: string | undefined): keyof CallLog {
   if (faults.has(status)) return "error";
   if (troubles.has(status)) return "warn";
+  // There may be thousands a second, and who has too much to do has no time to write of each.
+  if (reason === overloaded) return "debug";
   const isBackground = call.caller.kind === "service" && call.header(backgroundHeader) !== undefined;
   return status === "OK" && isBackground ? "debug" : "info";
 }

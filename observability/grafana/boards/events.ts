@@ -49,7 +49,7 @@ const consumers: Dashboard = {
     ]),
     latency("Time of the handlers", "messaging_process_duration", `{${group}}`, ["messaging_consumer_group_name"]),
     latency("From the occurrence to the effect", "taskmesh_event_age", `{${group}}`, ["messaging_consumer_group_name"]),
-    lines("Retries, dead letters and duplicates", "ops", [
+    lines("Retries, dead letters, redrives and duplicates", "ops", [
       {
         expr: `sum by (messaging_consumer_group_name, taskmesh_event_attempt) (rate(taskmesh_event_retries_total{${group}}[$__rate_interval]))`,
         legend: "{{messaging_consumer_group_name}} retry {{taskmesh_event_attempt}}",
@@ -59,10 +59,25 @@ const consumers: Dashboard = {
         legend: "{{messaging_consumer_group_name}} dead: {{error_type}}",
       },
       {
+        expr: `sum by (messaging_consumer_group_name) (rate(taskmesh_event_redriven_total{${group}}[$__rate_interval]))`,
+        legend: "{{messaging_consumer_group_name}} sent back",
+      },
+      {
         expr: `sum by (messaging_consumer_group_name) (rate(taskmesh_event_duplicates_total{${group}}[$__rate_interval]))`,
         legend: "{{messaging_consumer_group_name}} duplicates",
       },
     ]),
+    lines(
+      "Dead letters that wait to be sent back",
+      "short",
+      [
+        {
+          expr: `max by (messaging_consumer_group_name) (taskmesh_event_dead_letters_waiting{${group}})`,
+          legend: "{{messaging_consumer_group_name}}",
+        },
+      ],
+      { warnAbove: 1 },
+    ),
     lines("Events under way", "short", [
       {
         expr: `sum by (messaging_consumer_group_name) (taskmesh_consumer_in_flight{${group}})`,

@@ -73,6 +73,9 @@ const postgres: Dashboard = {
       [{ expr: `max by (datname) (pg_stat_activity_max_tx_duration{${database}})`, legend: "{{datname}}" }],
       { warnAbove: 30 },
     ),
+    lines("Age of what replicas show", "s", [
+      { expr: "max by (application_name) (pg_replication_lag_seconds)", legend: "{{application_name}}" },
+    ]),
     lines("Size of databases", "bytes", [{ expr: `pg_database_size_bytes{${database}}`, legend: "{{datname}}" }]),
     lines("Transactions", "ops", [
       {
@@ -205,6 +208,16 @@ const node: Dashboard = {
       [{ expr: `nodejs_eventloop_utilization{${chosen}}`, legend: "{{instance}}" }],
       { warnAbove: 0.9 },
     ),
+    lines("Calls under way, and how many may be", "short", [
+      { expr: `taskmesh_overload_in_flight{${chosen}}`, legend: "{{instance}}" },
+      { expr: `taskmesh_overload_limit{${chosen}}`, legend: "{{instance}} limit" },
+    ]),
+    lines("Calls shed", "reqps", [
+      {
+        expr: `sum by (service, taskmesh_priority) (rate(taskmesh_overload_shed_calls_total{${chosen}}[$__rate_interval]))`,
+        legend: "{{service}} {{taskmesh_priority}}",
+      },
+    ]),
     lines("Time in garbage collection", "percentunit", [
       {
         expr: `sum by (instance, v8js_gc_type) (rate(v8js_gc_duration_sum{${chosen}}[$__rate_interval]))`,

@@ -1,3 +1,4 @@
+import { overload } from "../overload.ts";
 import { jaegerAway } from "./jaeger.ts";
 import { kafkaAway } from "./kafka.ts";
 import { postgresAway } from "./postgres.ts";
@@ -9,8 +10,9 @@ import { workerAway } from "./worker.ts";
 export const scenarios = {
   R8: { title: "Redis is killed and comes back empty, then hangs", run: redisAway },
   R9: { title: "Kafka is killed", run: kafkaAway },
-  R10: { title: "PostgreSQL is killed, has no connection left, lets the pools run out", run: postgresAway },
+  R10: { title: "PostgreSQL is killed, hangs, has no connection left, lets the pools run out", run: postgresAway },
   R11: { title: "Jaeger refuses, hangs, is slow, is killed", run: jaegerAway },
+  R12: { title: "three times what the mesh can do", run: overload },
   worker: { title: "one of two workers is killed", run: workerAway },
 } as const satisfies Record<string, { title: string; run(stage: Stage, size: Size): Promise<Finding> }>;
 

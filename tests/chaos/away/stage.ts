@@ -3,7 +3,7 @@ import { total, type Where } from "../../../cli/metrics/rates.ts";
 import { askMesh, type ControlRequest } from "../../../cli/runner/control.ts";
 import type { ActiveFault, Fault, FaultRequest } from "../../../cli/runner/fault/fault.ts";
 import { findHome } from "../../../cli/runner/home.ts";
-import { TestMesh } from "../../_util/mesh.ts";
+import { type MeshOptions, TestMesh } from "../../_util/mesh.ts";
 import { Person } from "../../_util/person.ts";
 import { until } from "../../_util/until.ts";
 import { Load } from "./load.ts";
@@ -34,14 +34,15 @@ export class Stage {
     this.home = mesh.environment.MESH_HOME as string;
   }
 
-  static async open(options: { mutant?: URL } = {}): Promise<Stage> {
-    return new Stage(await TestMesh.start({ ...options, env: { MESH_FAULTS: "true" } }));
+  static async open({ env, ...options }: MeshOptions = {}): Promise<Stage> {
+    return new Stage(await TestMesh.start({ ...options, env: { MESH_FAULTS: "true", ...env } }));
   }
 
-  /** Requests at a steady rate from now on, until they are ended or the scenario is over. */
-  load(author: Person, options: { rps: number; assigneeIds?: readonly string[] }): Load {
+  /** Requests at a steady rate, which go well, until they are ended or the scenario is over. */
+  async load(author: Person, options: { rps: number; assigneeIds?: readonly string[] }): Promise<Load> {
     const load = Load.begin(author, options);
     this.#loads.push(load);
+    await load.settle();
     return load;
   }
 

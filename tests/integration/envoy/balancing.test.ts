@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
 import type { LbPolicy } from "../../../envoy/balancing.ts";
 import { until } from "../../_util/until.ts";
-import { grpc } from "./client.ts";
+import { grpc, http } from "./client.ts";
 import { startMesh, type TestMesh } from "./mesh.ts";
 import { type GrpcUpstream, startGrpcUpstream, startHttpUpstream, type Upstream } from "./upstream.ts";
 
@@ -123,6 +123,50 @@ describe("each policy deals out in its own way [001.09]", () => {
     // Maglev gives the shares of the one that has gone to the others and leaves nearly all else where it was.
     expect(moved.length - orphans.length).toBeLessThanOrEqual(3);
   });
+});
+
+test("behind the edge are three instances, kept connections, upgrades, and who asks: the address and the scheme, whatever the caller claims [002.04]", async () => {
+  const gate = Promise.withResolvers<void>();
+  const gateways = await threeGateways("LEAST_REQUEST", () => gate.promise);
+  const [held] = gateways as [Upstream, Upstream, Upstream];
+  await mesh.setEndpoints("gateway_http", [held]);
+  await mesh.untilHealthy("gateway_http", 1);
+  const connections = () => mesh.stat("cluster.gateway_http.upstream_cx_total");
+  const first = await connections();
+  const together = Array.from({ length: 32 }, () => get());
+  await until("32 requests at once", () => held.seen.length === 32);
+  gate.resolve();
+  await Promise.all(together);
+  const opened32 = await connections();
+  expect(opened32 - first).toBeGreaterThanOrEqual(31);
+  await Promise.all(Array.from({ length: 32 }, () => get()));
+  expect(await connections()).toBe(opened32);
+
+  await mesh.setEndpoints("gateway_http", gateways);
+  await mesh.untilHealthy("gateway_http", 3);
+  await until("every instance to have a request", async () => {
+    await get("127.0.0.9");
+    return shares(gateways).every((share) => share > 0);
+  });
+  const asked = gateways.flatMap(({ seen }) => seen).filter(({ headers }) => headers["x-real-ip"] === "127.0.0.9");
+  expect(asked.length).toBeGreaterThan(0);
+  for (const { headers } of asked) expect(headers).toMatchObject({ "x-forwarded-proto": "http" });
+  const forged = { "x-real-ip": "6.6.6.6", "x-forwarded-for": "6.6.6.6", "x-forwarded-proto": "https" };
+  const upgrade = {
+    connection: "upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "AA",
+  };
+  expect(await http(mesh.edge, "/v1/live", { headers: { ...forged, ...upgrade } })).toMatchObject({ status: 101 });
+  const upgraded = gateways.flatMap(({ seen }) => seen).find(({ path }) => path === "/v1/live");
+  expect(upgraded?.headers).toMatchObject({
+    upgrade: "websocket",
+    "x-real-ip": "127.0.0.1",
+    "x-forwarded-proto": "http",
+  });
+  expect(upgraded?.headers["x-forwarded-for"]).toMatch(/^[\d.]+$/);
+  expect(upgraded?.headers["x-forwarded-for"]).not.toBe("6.6.6.6");
 });
 
 test("within the mesh, the hash is that of the address for which the gateway calls", async () => {

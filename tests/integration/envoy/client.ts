@@ -44,11 +44,12 @@ export async function grpc(port: number, path: string, headers: Record<string, s
   }
 }
 
-/** The same on a connection that is there. */
+/** The same on a connection that is there, with any bytes in place of the message. */
 export function grpcOver(
   session: ClientHttp2Session,
   path: string,
   headers: Record<string, string> = {},
+  body: Buffer = Buffer.alloc(5),
 ): Promise<GrpcAnswer> {
   return new Promise<GrpcAnswer>((resolve, reject) => {
     session.once("error", reject);
@@ -74,6 +75,6 @@ export function grpcOver(
       resolve(answer);
     });
     stream.resume();
-    stream.end(Buffer.alloc(5));
+    stream.end(body);
   });
 }

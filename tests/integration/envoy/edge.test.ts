@@ -80,6 +80,9 @@ describe("the edge", () => {
       "/user.v1.UserService/BatchGetUsers",
       "/user.v1.UserService/CreateUser",
       "/auth.v1.AuthService/ListRevokedSessions",
+      "/notification.v1.NotificationService/ListDeadLetters",
+      "/notification.v1.NotificationService/RedriveDeadLetters",
+      "/notification.v1.NotificationService/DiscardDeadLetters",
     ];
 
     test.each([...internal, "/task.v1.TaskService/NoSuch", "/secret.v1.Other/Call", "/nothing"])(

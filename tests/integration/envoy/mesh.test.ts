@@ -19,7 +19,7 @@ describe("the mesh listener", () => {
   beforeEach(async () => {
     other = await startGrpcUpstream();
     for (const service of [...Object.values(mesh.services), other])
-      Object.assign(service, { answer: 0, serving: true });
+      Object.assign(service, { answer: 0, serving: true, held: undefined });
     await mesh.setEndpoints("task", [mesh.services.task]);
     await mesh.untilHealthy("task", 1);
     for (const service of Object.values(mesh.services)) service.seen.length = 0;
@@ -130,6 +130,36 @@ describe("the mesh listener", () => {
     mesh.services.task.answer = answer;
     await call(write, 2);
     expect(mesh.services.task.seen).toHaveLength(2);
+  });
+
+  test("sends a read that nobody has answered yet to another instance too, and takes what comes first; no change", async () => {
+    await both();
+    const instances = [mesh.services.task, other];
+    const holds = instances.map(() => Promise.withResolvers<void>());
+    for (const [index, instance] of instances.entries()) instance.held = holds[index]?.promise;
+    const change = call(write, 1);
+    const answered = call(read, 1);
+    const tries = (path: string) =>
+      instances.map(({ seen }) =>
+        seen.filter((each) => each.path === path).map(({ headers }) => headers["x-envoy-attempt-count"]),
+      );
+    await expect.poll(() => tries(read).flat().sort(), { timeout: 20_000 }).toEqual(["1", "2"]);
+    expect(tries(write).flat()).toEqual(["1"]);
+    const first = tries(read).findIndex(([attempt]) => attempt === "1");
+    // The second instance does not answer: the first one, which was slow, still may.
+    holds[first]?.resolve();
+    expect(await answered).toEqual([0]);
+    holds[1 - first]?.resolve();
+    expect(await change).toEqual([0]);
+    expect(tries(write).flat()).toEqual(["1"]);
+  });
+
+  test("answers every read in time though an instance hangs", async () => {
+    await both();
+    other.answer = "hang";
+    const reads = await Promise.all(Array.from({ length: 6 }, () => call(read, 1)));
+    expect(reads.flat()).toEqual(Array(6).fill(0));
+    expect(other.seen.length).toBeGreaterThan(0);
   });
 
   test("makes two tries at most", async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { grpcOver } from "./client.ts";
 import { startMesh, type TestMesh } from "./mesh.ts";
+import { startGrpcUpstream } from "./upstream.ts";
 
 const calls = 400;
 const unavailable = 14;
@@ -52,6 +53,15 @@ async function startFailing(): Promise<{ port: number; attempts: () => number }>
   return { port: (server.address() as AddressInfo).port, attempts: () => attempts };
 }
 
+/** A service that answers no call before it is told to. */
+async function startSlow(): Promise<{ port: number; attempts: () => number; answer: () => void }> {
+  const slow = await startGrpcUpstream();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  slow.held = promise;
+  closers.push(() => void slow.stop());
+  return { port: slow.port, attempts: () => slow.seen.length, answer: resolve };
+}
+
 async function amplification(headers: Record<string, string>): Promise<number> {
   mesh = await startMesh();
   const failing = await startFailing();
@@ -72,4 +82,21 @@ test("[beyond.18] an outage with many calls under way makes at most a fifth more
 
 test("an outage makes no more calls of those that have nothing left to spend", async () => {
   expect(await amplification({ "x-mesh-retries-left": "0" })).toBe(1);
+});
+
+test("a service that is slow gets at most a fifth more reads by those that are sent to it twice", async () => {
+  mesh = await startMesh();
+  const slow = await startSlow();
+  await mesh.setEndpoints("task", [slow]);
+  await mesh.untilHealthy("task", 1);
+  const session = connect(`http://127.0.0.1:${mesh.mesh}`).setMaxListeners(calls + 10);
+  closers.push(() => session.destroy());
+  const answers = Array.from({ length: calls }, () => grpcOver(session, read, { "x-mesh-retries-left": "1" }));
+  const considered = async () =>
+    (await mesh.stat("cluster.task.upstream_rq_retry")) + (await mesh.stat("cluster.task.upstream_rq_retry_overflow"));
+  await expect.poll(considered, { timeout: 20_000 }).toBe(calls);
+  await expect.poll(slow.attempts, { timeout: 20_000 }).toBeGreaterThan(calls);
+  slow.answer();
+  expect(new Set((await Promise.all(answers)).map(({ grpcStatus }) => grpcStatus))).toEqual(new Set([0]));
+  expect(slow.attempts() / calls).toBeLessThanOrEqual(1.2);
 });

@@ -21,6 +21,8 @@ export interface Upstream {
 export interface GrpcUpstream extends Upstream {
   /** The status of its answers; "hang" never answers, "reset" breaks the stream after the request came. */
   answer: number | "hang" | "reset";
+  /** Its answers wait for this. */
+  held?: Promise<void>;
 }
 
 /** A gateway over HTTP/1.1: answers 200 to everything, switches protocols when asked, knows /health/ready. */
@@ -57,7 +59,7 @@ export async function startGrpcUpstream(port = 0): Promise<GrpcUpstream> {
     sessions.add(session);
     session.on("close", () => sessions.delete(session)).on("error", () => {});
   });
-  server.on("stream", (stream, headers) => {
+  server.on("stream", async (stream, headers) => {
     stream.on("error", () => {});
     const path = String(headers[":path"]);
     if (path === "/grpc.health.v1.Health/Check" && headers["x-mesh-target"] === undefined) {
@@ -67,6 +69,7 @@ export async function startGrpcUpstream(port = 0): Promise<GrpcUpstream> {
     if (path.startsWith("/envoy.service.")) return reply(stream, 0, Buffer.alloc(5));
     upstream.seen.push({ method: String(headers[":method"]), path, headers });
     const { answer } = upstream;
+    if (upstream.held !== undefined) await upstream.held;
     if (answer === "hang") return undefined;
     if (answer === "reset") return stream.close(2);
     return reply(stream, answer, Buffer.alloc(5));

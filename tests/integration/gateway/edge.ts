@@ -98,6 +98,7 @@ function gatewayConfig(address: string, settings: Partial<GatewayConfig>): Gatew
     tokens: { issuer: "taskmesh" },
     redis: undefined,
     limits: { limits: [], patienceMs: 50 },
+    overload: undefined,
     trustedHops: 1,
     connections: { limit: Number.POSITIVE_INFINITY, longestMs: 60_000 },
     streams: { heartbeatMs: 15_000, patienceMs: 60_000 },

@@ -1,10 +1,9 @@
-import type { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { RateClass } from "#gen/mesh/v1/options_pb.js";
 import type { VerifiedToken } from "#kit/auth/tokens.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
-import { openRedis } from "#kit/redis/redis.ts";
+import { openRedis, type Redis } from "#kit/redis/redis.ts";
 import type { EdgeCall } from "../../../gateway/edge-call.ts";
 import type { Buckets, Claim } from "../../../gateway/limits/bucket.ts";
 import { type Costs, EdgeLimits } from "../../../gateway/limits/edge-limits.ts";

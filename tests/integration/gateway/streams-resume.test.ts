@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
+import { openProducer } from "#kit/events/producer.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
@@ -20,7 +21,8 @@ beforeAll(async () => {
   await stage.start();
   const redis = openRedis({ url: inject("redis"), lifecycle });
   const watch = { heartbeatMs: 60_000, limits: { total: 100, perPerson: 20 } };
-  const context = createContext({ watch }, { database: stage.database, redis, lifecycle });
+  const producer = openProducer({ brokers: [inject("kafka")], clientId: "test", lifecycle });
+  const context = createContext({ watch }, { database: stage.database, producer, redis, lifecycle });
   edge.handlers.set(watchName, rpc(context).watchNotifications as never);
 });
 afterAll(async () => {

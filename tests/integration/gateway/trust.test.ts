@@ -193,6 +193,9 @@ describe("RPCs that are not for the outside", () => {
     "/user.v1.UserService/BatchGetUsers",
     "/user.v1.UserService/CreateUser",
     "/auth.v1.AuthService/ListRevokedSessions",
+    "/notification.v1.NotificationService/ListDeadLetters",
+    "/notification.v1.NotificationService/RedriveDeadLetters",
+    "/notification.v1.NotificationService/DiscardDeadLetters",
     "/mesh.test.v1.TestService/WithoutPolicy",
   ])("%s is not found by Connect or gRPC", async (path) => {
     const headers = { authorization: `Bearer ${edge.issuer.token()}` };

@@ -78,7 +78,7 @@ export interface StackOptions {
   alterEnvoy?: (yaml: string) => string;
 }
 
-/** Starts it in this process, but for Envoy. Rate limits are off. */
+/** Starts it in this process, but for Envoy. Rate limits and load shedding are off. */
 export async function startStack({
   env = {},
   envoy: envoyOptions = {},
@@ -88,7 +88,14 @@ export async function startStack({
   const lifecycle = new Lifecycle();
   const [edge = 0, mesh = 0, admin = 0, http = 0, grpc = 0, ...ports] = await pickPorts(5 + serviceNames.length);
   const databases = await createDatabases();
-  const common = { ...(await writeKeys(folder)), MESH_ADDRESS: `127.0.0.1:${mesh}`, RATE_LIMIT_PRESET: "off", ...env };
+  const common = {
+    ...(await writeKeys(folder)),
+    MESH_ADDRESS: `127.0.0.1:${mesh}`,
+    RATE_LIMIT_PRESET: "off",
+    // One thread for all of them is always late.
+    OVERLOAD_SHED: "false",
+    ...env,
+  };
   const envOf = (name: string): Env => ({
     ...common,
     REDIS_URL: inject("redis"),

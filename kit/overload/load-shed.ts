@@ -1,0 +1,80 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { logger } from "#observability/logger.ts";
+import { counter, observe } from "#observability/metrics.ts";
+import { attributes } from "#observability/names.ts";
+import { activeSpan, setAttributes } from "#observability/tracing.ts";
+import { ServiceError } from "../errors.ts";
+import { timeoutOf } from "../grpc/policy.ts";
+import type { Lifecycle } from "../lifecycle.ts";
+import { ConcurrencyLimit, type ConcurrencyLimitOptions } from "./concurrency-limit.ts";
+import type { Priority } from "./priority.ts";
+
+const log = logger("overload");
+const refusals = counter("taskmesh.overload.shed_calls");
+
+/** Up to which share of the limit calls of each priority are taken: the rest of it is for those that matter more. */
+export const shares: Readonly<Record<Priority, number>> = { urgent: 1, write: 0.9, read: 0.8, background: 0.5 };
+
+const retryAfterMs = 1_000;
+/** After so long without a refusal, the next one is told of again. */
+const quietMs = 10_000;
+/** A call is late that took more than this share of the time that its method may take. */
+const lateShare = 0.05;
+
+/**
+ * Takes as many calls as the process can do, and refuses the least important of the others at once. A refusal is
+ * RESOURCE_EXHAUSTED: Envoy would send UNAVAILABLE to the next instance, and take this one out.
+ */
+export class LoadShed {
+  readonly #limit: ConcurrencyLimit;
+  #refusedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ConcurrencyLimitOptions, lifecycle: Lifecycle) {
+    this.#limit = new ConcurrencyLimit(options);
+    const stop = [
+      observe("taskmesh.overload.limit", (record) => record(this.#limit.limit)),
+      observe("taskmesh.overload.in_flight", (record) => record(this.#limit.inFlight)),
+    ];
+    lifecycle.use("load shedding", this.#limit, (limit) => {
+      for (const end of stop) end();
+      limit.close();
+    });
+  }
+
+  /** Whether a call would be taken just now. Throws RESOURCE_EXHAUSTED. */
+  check(priority: Priority): void {
+    if (!this.#limit.hasRoom(shares[priority])) throw this.#refuse(priority);
+  }
+
+  /** Takes a unary call, and counts it while it runs. Throws RESOURCE_EXHAUSTED, and what it throws. */
+  async run<T>(method: DescMethod, priority: Priority, call: () => Promise<T>): Promise<T> {
+    this.check(priority);
+    this.#limit.enter();
+    const start = performance.now();
+    let isWell = false;
+    try {
+      const answer = await call();
+      isWell = true;
+      return answer;
+    } finally {
+      const isLate = performance.now() - start > (timeoutOf(method) ?? Number.POSITIVE_INFINITY) * lateShare;
+      this.#limit.leave(isLate || isWell ? isLate : undefined);
+    }
+  }
+
+  #refuse(priority: Priority): ServiceError {
+    refusals.add(1, { [attributes.priority]: priority });
+    const span = activeSpan();
+    if (span) setAttributes(span, { [attributes.priority]: priority });
+    const now = performance.now();
+    const { limit, inFlight } = this.#limit;
+    if (now - this.#refusedAt > quietMs) log.warn({ limit, inFlight }, "overloaded: calls are refused by priority");
+    this.#refusedAt = now;
+    return new ServiceError({
+      reason: ErrorReason.OVERLOADED,
+      message: "the server has too much to do; try again in a second",
+      retryAfterMs,
+    });
+  }
+}
