@@ -7,6 +7,10 @@ import { play } from "./away/scenarios.ts";
 import { Stage } from "./away/stage.ts";
 
 const size = { seconds: 4, rps: 30 };
+/** Where each of several faults has its turn. */
+const brief = { seconds: 2, rps: 10 };
+/** A machine that others keep busy lets calls fail of itself; a bug fails each of the tries. */
+const tries = { retry: 2 };
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open();
@@ -69,6 +73,22 @@ describe("`mesh fault` [mesh.07]", () => {
 });
 
 describe("under load, with a part away", () => {
+  it(
+    "Redis: killed, back empty, hanging: no call fails, limits and revocations hold, and streams go on",
+    tries,
+    async () => {
+      expect((await play(stage, "R8", brief)).violations).toEqual([]);
+    },
+  );
+
+  it(
+    "PostgreSQL: killed, hanging, out of connections, with exhausted pools: every failure says when to come back, and each write is there once",
+    tries,
+    async () => {
+      expect((await play(stage, "R10", brief)).violations).toEqual([]);
+    },
+  );
+
   it("Kafka: killed: no call fails, and everybody is told once", async () => {
     expect((await play(stage, "R9", size)).violations).toEqual([]);
   });

@@ -20,7 +20,7 @@ export async function jaegerAway(stage: Stage, { seconds, rps }: Size): Promise<
   const violations: string[] = [];
   const figures: Finding["figures"] = {};
   const ended = await stage.restarts(["jaeger"]);
-  const load = stage.load(ann, { rps });
+  const load = await stage.load(ann, { rps });
   const sent = () => spans(stage, (error) => error === "");
   const began = await sent();
   await until("spans to arrive", async () => (await sent()) > began + rps);

@@ -9,7 +9,7 @@ export async function kafkaAway(stage: Stage, { seconds, rps, patienceMs = 90_00
   const [ann, bob] = await stage.people("Ann", "Bob");
   const violations: string[] = [];
   const ended = await stage.restarts(["kafka"]);
-  const load = stage.load(ann, { rps, assigneeIds: [bob.userId] });
+  const load = await stage.load(ann, { rps, assigneeIds: [bob.userId] });
   await until("somebody to be told", async () => (await inboxOf(bob)).length > 0);
 
   const { id } = await stage.begin({ kind: "kill", target: "kafka" }, 600_000);

@@ -1,5 +1,6 @@
 import { newId } from "#kit/id.ts";
 import { type Answer, call, type Person } from "../../_util/person.ts";
+import { until } from "../../_util/until.ts";
 
 /** What became of one request of the load. */
 export interface Sample {
@@ -32,11 +33,14 @@ export class Load {
   readonly #assigneeIds: readonly string[];
   readonly #pending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #rps: number;
   #sent = 0;
+  #settledAt = 0;
 
   private constructor(author: Person, rps: number, assigneeIds: readonly string[]) {
     this.#author = author;
     this.#assigneeIds = assigneeIds;
+    this.#rps = rps;
     const began = performance.now();
     this.#timer = setInterval(() => {
       const due = Math.floor(((performance.now() - began) / 1000) * rps);
@@ -47,6 +51,18 @@ export class Load {
   /** Begins at once; each task is given to the assignees. */
   static begin(author: Person, { rps, assigneeIds = [] }: { rps: number; assigneeIds?: readonly string[] }): Load {
     return new Load(author, rps, assigneeIds);
+  }
+
+  /** Resolves once two seconds went well, and forgets what was before: a mesh that has just started is no fault's doing. */
+  async settle(): Promise<void> {
+    const goesWell = () => {
+      const from = performance.now() - 2000;
+      const last = this.samples.filter(({ at }) => at >= from);
+      return last.length >= this.#rps && last.every(({ status }) => status === 200);
+    };
+    await until("the load to be answered", goesWell, { timeoutMs: 120_000 });
+    this.#settledAt = performance.now();
+    this.samples.length = 0;
   }
 
   /** Sends no more, and resolves when everything has been answered or given up. */
@@ -96,7 +112,7 @@ export class Load {
       sample.reason = answer?.body?.reason;
       sample.retryAfter = answer?.headers.has("retry-after") ?? false;
     }
-    this.samples.push(sample);
+    if (at >= this.#settledAt) this.samples.push(sample);
   }
 }
 

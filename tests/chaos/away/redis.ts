@@ -10,19 +10,20 @@ import { quantileMs, type Sample, statusesOf } from "./load.ts";
 import { endedBetween, type Finding, type Size, type Stage } from "./stage.ts";
 
 /** Redis is killed and comes back empty, then hangs: nobody but the limits may notice. */
-export async function redisAway(stage: Stage, { seconds, rps }: Size): Promise<Finding> {
+export async function redisAway(stage: Stage, { seconds, rps, patienceMs = 30_000 }: Size): Promise<Finding> {
   const { edge } = stage.mesh;
   const [ann, bob, eve, fay] = await stage.people("Ann", "Bob", "Eve", "Fay");
   const violations: string[] = [];
   const expect = (holds: boolean, otherwise: string) => holds || violations.push(otherwise);
   const ended = await stage.restarts(["redis"]);
   const stream = listen(bob);
-  const load = stage.load(ann, { rps });
+  const load = await stage.load(ann, { rps });
   await logOut(eve);
   await until("a session that is over to be refused", () => isRefused(eve));
   await until("limits in Redis", async () => (await limited(stage, "redis")) > 0);
   await delay(1000);
 
+  const told: Finding["figures"] = {};
   const windows: { name: string; from: number; to: number }[] = [];
   const during = async (name: string, work: () => Promise<void>) => {
     const from = performance.now();
@@ -37,10 +38,13 @@ export async function redisAway(stage: Stage, { seconds, rps }: Size): Promise<F
   };
   const hears = async (name: string) => {
     const body = { title: name, assigneeIds: [bob.userId] };
-    const { task } = await until(`a task ${name}`, () => ann.ask("POST /v1/tasks", body));
-    await until(`the stream to tell of a task ${name}`, () => stream.heard.has(task.taskId)).catch(({ message }) =>
+    const { taskId } = await until(`a task ${name}`, () => ann.ask("POST /v1/tasks", body));
+    const from = performance.now();
+    const patience = { timeoutMs: patienceMs, everyMs: 20 };
+    await until(`the stream to tell of a task ${name}`, () => stream.heard.has(taskId), patience).catch(({ message }) =>
       violations.push(message),
     );
+    told[`stream told ${name}, ms`] = Math.round(performance.now() - from);
   };
 
   const killed = await stage.begin({ kind: "kill", target: "redis" }, 600_000);
@@ -69,10 +73,13 @@ export async function redisAway(stage: Stage, { seconds, rps }: Size): Promise<F
   await stream.end();
 
   const failed = load.samples.filter(({ status }) => status === 0 || status >= 500);
-  expect(failed.length === 0, `${failed.length} calls failed: ${statusesOf(failed)}`);
+  const when = windows.map(
+    ({ name, from, to }) => `${failed.filter(({ at }) => at >= from && at < to).length} ${name}`,
+  );
+  expect(failed.length === 0, `${failed.length} calls failed: ${statusesOf(failed)} (of them ${when.join(", ")})`);
   const restarted = endedBetween(ended, await stage.restarts(["redis"]));
   expect(restarted.length === 0, `ended by themselves: ${restarted.join(", ")}`);
-  return { figures: figuresOf(load.samples, windows), violations };
+  return { figures: { ...figuresOf(load.samples, windows), ...told }, violations };
 }
 
 function figuresOf(samples: readonly Sample[], windows: readonly { name: string; from: number; to: number }[]) {

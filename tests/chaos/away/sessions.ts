@@ -29,7 +29,13 @@ export async function holdTable(stage: Stage, { database, table }: { database: s
   };
 }
 
-/** Fills every slot of the server, and ends those connections of the services that were there before. */
+/** Connections that services may get for a moment, before they lose them again. */
+const fleeting = 5;
+// A connection that is being made has no name yet: it may be one of ours.
+const endOthers =
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name NOT IN ('greedy', '')";
+
+/** Fills every slot of the server, and ends the services' connections, for as long as they come. */
 export async function takeAllConnections(stage: Stage): Promise<() => Promise<void>> {
   const connectionString = await addressOf(stage, "postgres");
   const held: pg.Client[] = [];
@@ -39,28 +45,27 @@ export async function takeAllConnections(stage: Stage): Promise<() => Promise<vo
     await client.connect();
     held.push(client);
   };
-  // Whatever a service lets go of is taken, too.
   const take = async () => {
     while (taking) await takeOne().catch(() => delay(20));
   };
   await takeOne();
-  const taken = Promise.all([take(), take()]);
-  await until("the last connection", () => held.length > 100 && isFull(held[0] as pg.Client), { everyMs: 50 });
-  const endOthers =
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'greedy'";
-  await held[0]?.query(endOthers);
-  return async () => {
+  const first = held[0] as pg.Client;
+  const { rows } = await first.query("SELECT current_setting('max_connections')::int AS most");
+  const end = async () => {
+    for (; taking; await delay(50)) await first.query(endOthers).catch(() => {});
+  };
+  const taken = Promise.all([take(), take(), take(), take(), end()]);
+  const giveBack = async () => {
     taking = false;
     await taken;
     await Promise.all(held.map((client) => client.end()));
   };
-}
-
-async function isFull(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query(
-    "SELECT count(*)::int AS used, current_setting('max_connections')::int AS most FROM pg_stat_activity WHERE backend_type = 'client backend'",
-  );
-  return rows[0].used >= rows[0].most;
+  const hasAll = () => held.length >= rows[0].most - fleeting;
+  await until("the last connection", hasAll, { everyMs: 20 }).catch(async (error) => {
+    await giveBack();
+    throw error;
+  });
+  return giveBack;
 }
 
 async function addressOf(stage: Stage, database: string): Promise<string> {

@@ -26,7 +26,7 @@ export async function workerAway(
     );
   await stage.mesh.scale("consumers", 2);
   await untilShared(2);
-  const load = stage.load(ann, { rps, assigneeIds: [bob.userId] });
+  const load = await stage.load(ann, { rps, assigneeIds: [bob.userId] });
   await until("both to have work", () => load.wishes.filter(({ taskId }) => taskId).length > 2 * rps);
   const { id } = await stage.begin({ kind: "kill", target: "consumers-1" }, 600_000);
   const killed = performance.now();

@@ -1,0 +1,3 @@
+// One mesh for two bugs that do not meet.
+import "./without-inbox.ts";
+import "./needs-redis.ts";
