@@ -38,9 +38,13 @@ export function confined(writable: readonly string[] = []) {
 /** The same for a program that writes into its own image. */
 export const powerless = { cap_drop: ["ALL"], security_opt: ["no-new-privileges:true"] };
 
+/** What a container writes is kept by Docker, as `mesh logs` keeps it natively: at most so much, and one file before it. */
+const logging = { driver: "json-file", options: { "max-size": "16m", "max-file": "2" } };
+
 /** Starts again after a fault, not after it was told to end. Docker Swarm reads the same under `deploy`. */
 export function supervised(resources: Resources, deployment: Record<string, unknown> = {}) {
   return {
+    logging,
     deploy: { ...deployment, resources, restart_policy: { condition: "on-failure" } },
     restart: "on-failure",
   };

@@ -5,6 +5,7 @@ import { environment as mail } from "../../cli/mail/config.ts";
 import { environment as ops } from "../../cli/ops/config.ts";
 import { runnerVariables } from "../../cli/runner/settings.ts";
 import { publicPorts } from "../../cli/topology.ts";
+import { workersEnvironment } from "../../cli/workers/config.ts";
 import { environment as consumers } from "../../consumers/config.ts";
 import { environment as gateway } from "../../gateway/config.ts";
 import { environment as everyProcess } from "../../observability/config.ts";
@@ -24,6 +25,7 @@ export const schemas: Record<string, EnvSchema> = {
   consumers,
   mail,
   ops,
+  workers: workersEnvironment("workers"),
 };
 
 /** The text of .env.example, made from what the processes read. */

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { memberVariables, processes } from "../../cli/topology.ts";
 import { groupNames, groups } from "../../consumers/groups.ts";
 import { envoyOptions } from "../../deploy/compose.ts";
@@ -9,28 +9,20 @@ import { groupTopics } from "../../deploy/kubernetes/make/autoscaling.ts";
 import { kubernetesFiles } from "../../deploy/kubernetes/make/files.ts";
 import { replicas, workloadNames } from "../../deploy/kubernetes/make/sizes.ts";
 import { renderEnvExample } from "./env-example.ts";
+import {
+  documentsOf,
+  findIn,
+  type Loose,
+  labelsMatch,
+  podOf,
+  renderedOf,
+  resourcesOf,
+} from "./kubernetes-documents.ts";
 
 const root = "deploy/kubernetes";
-// biome-ignore lint/suspicious/noExplicitAny: the tests look at one field of a deep document at a time.
-type Loose = any;
-
-const documentsOf = (file: string): Loose[] => parseAllDocuments(readFileSync(file, "utf8")).map((one) => one.toJS());
-
-/** Every document that a kustomization brings together, before its patches. */
-function resourcesOf(folder: string): Loose[] {
-  const { resources = [], components = [] } = parse(readFileSync(join(folder, "kustomization.yaml"), "utf8"));
-  return [...resources, ...components].flatMap((name: string) => {
-    const path = join(folder, name);
-    return statSync(path).isDirectory() ? resourcesOf(path) : documentsOf(path);
-  });
-}
-
 const base = resourcesOf(join(root, "base"));
-const find = (kind: string, name: string, among = base): Loose =>
-  among.find((document) => document.kind === kind && document.metadata.name === name);
-const podOf = (workload: Loose): Loose => workload.spec.template.spec;
-const labelsMatch = (selector: Record<string, string>, labels: Record<string, string>) =>
-  Object.entries(selector).every(([key, value]) => labels[key] === value);
+const find = (kind: string, name: string, among = base): Loose => findIn(kind, name, among);
+const hpaOf = (name: string) => find("HorizontalPodAutoscaler", name).spec;
 
 describe("the Kubernetes files", () => {
   it.each(Object.entries(kubernetesFiles()))("have %s made (`npm run kubernetes` writes it)", (path, text) => {
@@ -66,43 +58,46 @@ describe("the Kubernetes files", () => {
     }
   });
 
-  it.each(["base", "components/parts"])("of %s fit together: selectors, ports, volumes, probes", (folder) => {
-    const documents = resourcesOf(join(root, folder));
-    const workloads = documents.filter(({ kind }) => ["Deployment", "StatefulSet"].includes(kind));
-    const templates = workloads.map(({ spec }) => spec.template);
-    for (const { spec } of workloads) {
-      expect(labelsMatch(spec.selector.matchLabels, spec.template.metadata.labels)).toBe(true);
-      const pod = spec.template.spec;
-      const volumes = [
-        ...(pod.volumes ?? []),
-        ...(spec.volumeClaimTemplates ?? []).map(({ metadata }: Loose) => metadata),
-      ];
-      const names = volumes.map(({ name }: Loose) => name);
-      for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
-        expect(container.resources).toMatchObject({
-          requests: { cpu: expect.any(String) },
-          limits: { memory: expect.any(String) },
-        });
-        expect(container.securityContext.allowPrivilegeEscalation).toBe(false);
-        expect(names).toEqual(expect.arrayContaining((container.volumeMounts ?? []).map(({ name }: Loose) => name)));
-        const ports = (container.ports ?? []).map(({ name }: Loose) => name);
-        const probes = [container.startupProbe, container.livenessProbe, container.readinessProbe].filter(Boolean);
-        const probed = probes.flatMap(({ httpGet, tcpSocket }: Loose) => (httpGet ?? tcpSocket)?.port ?? []);
-        expect(ports).toEqual(expect.arrayContaining(probed));
+  it.each(["base", "components/parts", "components/redis", "components/redis-cluster"])(
+    "of %s fit together: selectors, ports, volumes, probes",
+    (folder) => {
+      const documents = resourcesOf(join(root, folder));
+      const workloads = documents.filter(({ kind }) => ["Deployment", "StatefulSet"].includes(kind));
+      const templates = workloads.map(({ spec }) => spec.template);
+      for (const { spec } of workloads) {
+        expect(labelsMatch(spec.selector.matchLabels, spec.template.metadata.labels)).toBe(true);
+        const pod = spec.template.spec;
+        const volumes = [
+          ...(pod.volumes ?? []),
+          ...(spec.volumeClaimTemplates ?? []).map(({ metadata }: Loose) => metadata),
+        ];
+        const names = volumes.map(({ name }: Loose) => name);
+        for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+          expect(container.resources).toMatchObject({
+            requests: { cpu: expect.any(String) },
+            limits: { memory: expect.any(String) },
+          });
+          expect(container.securityContext.allowPrivilegeEscalation).toBe(false);
+          expect(names).toEqual(expect.arrayContaining((container.volumeMounts ?? []).map(({ name }: Loose) => name)));
+          const ports = (container.ports ?? []).map(({ name }: Loose) => name);
+          const probes = [container.startupProbe, container.livenessProbe, container.readinessProbe].filter(Boolean);
+          const probed = probes.flatMap(({ httpGet, tcpSocket }: Loose) => (httpGet ?? tcpSocket)?.port ?? []);
+          expect(ports).toEqual(expect.arrayContaining(probed));
+        }
+        expect(pod.securityContext.runAsNonRoot).toBe(true);
       }
-      expect(pod.securityContext.runAsNonRoot).toBe(true);
-    }
-    for (const { spec } of documents.filter(({ kind }) => kind === "Service")) {
-      const behind = templates.find(({ metadata }) => labelsMatch(spec.selector, metadata.labels));
-      const ports = behind.spec.containers.flatMap((container: Loose) =>
-        container.ports.map(({ name }: Loose) => name),
-      );
-      expect(ports).toEqual(expect.arrayContaining(spec.ports.map(({ targetPort }: Loose) => targetPort)));
-    }
-    for (const { spec } of documents.filter(({ kind }) => kind === "PodDisruptionBudget")) {
-      expect(templates.some(({ metadata }) => labelsMatch(spec.selector.matchLabels, metadata.labels))).toBe(true);
-    }
-  });
+      for (const { spec } of documents.filter(({ kind }) => kind === "Service")) {
+        const behind = templates.find(({ metadata }) => labelsMatch(spec.selector, metadata.labels));
+        const ports = behind.spec.containers.flatMap((container: Loose) =>
+          container.ports.map(({ name }: Loose) => name),
+        );
+        expect(ports).toEqual(expect.arrayContaining(spec.ports.map(({ targetPort }: Loose) => targetPort)));
+      }
+      for (const { spec } of documents.filter(({ kind }) => kind === "PodDisruptionBudget")) {
+        expect(templates.some(({ metadata }) => labelsMatch(spec.selector.matchLabels, metadata.labels))).toBe(true);
+      }
+    },
+  );
 
   it.each(readdirSync(join(root, "overlays")))("patch in %s what there is", (overlay) => {
     const folder = join(root, "overlays", overlay);
@@ -141,8 +136,6 @@ describe("the Kubernetes files", () => {
 
 describe("scaling in a cluster", () => {
   const sizesOf = (name: string) => podOf(find("Deployment", name)).containers[0].resources;
-  const hpaOf = (name: string) => find("HorizontalPodAutoscaler", name).spec;
-
   it.each([
     ["gateway", "250m", "500m", 4, 20],
     ["auth", "200m", "400m", 2, 8],
@@ -194,6 +187,106 @@ describe("scaling in a cluster", () => {
   });
 });
 
+describe("what an overlay takes", () => {
+  const units: Record<string, number> = { m: 1 / 1000, Mi: 2 ** 20, Gi: 2 ** 30, "": 1 };
+  const amount = (text: string) => Number.parseFloat(text) * (units[text.replace(/^[\d.]+/, "")] ?? Number.NaN);
+
+  it("in development is less than 5 GB and 2 CPUs for all services and parts together [003.09]", () => {
+    const workloads = renderedOf(join(root, "overlays/dev")).filter(({ kind }) => /Deployment|StatefulSet/.test(kind));
+    expect(workloads.map(({ metadata }) => metadata.name).sort()).toEqual(
+      [...workloadNames, "envoy", "jaeger", "kafka", "mail", "postgres", "redis"].sort(),
+    );
+    // An autoscaler says how many of each there are; here it begins with one.
+    for (const { spec } of renderedOf(join(root, "overlays/dev")).filter(({ kind }) => kind.includes("Autoscaler"))) {
+      expect(spec.minReplicas).toBe(1);
+    }
+    const total = (of: "cpu" | "memory") =>
+      workloads.reduce((sum, { spec }) => {
+        const [container] = spec.template.spec.containers;
+        return sum + (spec.replicas ?? 1) * amount(container.resources.requests[of]);
+      }, 0);
+    expect(total("cpu")).toBeLessThan(2);
+    expect(total("memory")).toBeLessThan(5e9);
+  });
+});
+
+describe("a cluster of Redis", () => {
+  it("has six nodes of 250m and 512Mi to 1Gi, which speak to each other alone, and every process is told [004.07]", () => {
+    const rendered = renderedOf(join(root, "overlays/self-hosted"));
+    expect(find("Deployment", "redis", rendered)).toBeUndefined();
+    const { spec } = find("StatefulSet", "redis-cluster", rendered);
+    const [node] = spec.template.spec.containers;
+    expect(spec.replicas).toBe(6);
+    expect(node.resources).toEqual({
+      requests: { cpu: "250m", memory: "512Mi" },
+      limits: { cpu: "250m", memory: "1Gi" },
+    });
+    expect(node.args.join(" ")).toMatch(/^--cluster-enabled yes .*--cluster-node-timeout 5000/);
+    expect(node.ports.map(({ containerPort }: Loose) => containerPort)).toEqual([6379, 16_379]);
+    const { data } = find("ConfigMap", "taskmesh", rendered);
+    const url = new URL(data.REDIS_URL);
+    expect(url.searchParams.get("cluster")).toBe("true");
+    const { spec: service } = find("Service", url.hostname, rendered);
+    expect([service.clusterIP, labelsMatch(service.selector, spec.template.metadata.labels)]).toEqual(["None", true]);
+    const [{ from: peers }] = find("NetworkPolicy", "redis-cluster", rendered).spec.ingress;
+    expect(peers.map(({ podSelector }: Loose) => podSelector.matchLabels["app.kubernetes.io/name"])).toEqual([
+      "redis-cluster",
+      "redis-cluster-join",
+    ]);
+    const [joining] = find("Job", "redis-cluster-join", rendered).spec.template.spec.containers;
+    expect(joining.command.at(-1)).toContain("--cluster-replicas 1");
+  });
+});
+
+describe("what tells of trouble and what grows by itself", () => {
+  const { groups } = parse(readFileSync("observability/prometheus/rules/alerts.yml", "utf8")) as Loose;
+  const alert = (name: string): string =>
+    groups.flatMap(({ rules }: Loose) => rules).find((rule: Loose) => rule.alert === name).expr;
+
+  it("go by CPU 70 %, memory 80 %, 500 ms and 1 % of errors, between 4 and 20 gateways [004.17]", () => {
+    expect(hpaOf("gateway")).toMatchObject({ minReplicas: 4, maxReplicas: 20 });
+    for (const { spec } of base.filter(({ kind }) => kind === "HorizontalPodAutoscaler")) {
+      expect(spec.metrics.map(({ resource }: Loose) => [resource.name, resource.target.averageUtilization])).toEqual([
+        ["cpu", 70],
+        ["memory", 80],
+      ]);
+    }
+    expect(alert("ProcessCpuHigh")).toMatch(/> 0\.7$/);
+    expect(alert("ProcessMemoryHigh")).toMatch(/> 0\.8$/);
+    expect(alert("ResponseAbove500ms")).toMatch(/> 0\.5$/);
+    expect(alert("ErrorsAboveOnePercent")).toMatch(/> 0\.01$/);
+  });
+
+  it("are health checks of everything, logs that are kept, volumes of what must last, the limit of the database's connections, and autoscalers [000.13]", () => {
+    const { services, volumes } = parse(readFileSync("docker-compose.yml", "utf8"), { version: "1.1" });
+    for (const [name, service] of Object.entries<Loose>(services)) {
+      if (name !== "setup") expect([name, service.healthcheck?.test.length > 1]).toEqual([name, true]);
+      expect([name, service.logging]).toEqual([
+        name,
+        { driver: "json-file", options: { "max-size": "16m", "max-file": "2" } },
+      ]);
+    }
+    for (const name of ["postgres", "redis", "kafka", "mail"]) {
+      expect(services[name].volumes.filter((volume: string) => volume.startsWith(`${name}:/`))).toHaveLength(1);
+      expect(volumes).toHaveProperty(name);
+    }
+    const parts = resourcesOf(join(root, "components/parts"));
+    for (const name of ["postgres", "kafka"]) {
+      expect(find("StatefulSet", name, parts).spec.volumeClaimTemplates).toHaveLength(1);
+    }
+    for (const name of workloadNames) {
+      const [container] = podOf(find("Deployment", name)).containers;
+      expect([container.livenessProbe.httpGet.path, container.readinessProbe.httpGet.path]).toEqual([
+        "/live",
+        "/ready",
+      ]);
+      const kind = name === "consumers" ? "ScaledObject" : "HorizontalPodAutoscaler";
+      expect(find(kind, name).spec.scaleTargetRef.name).toBe(name);
+    }
+    expect(alert("ConnectionsNearLimit")).toBe("sum(pg_stat_activity_count) / max(pg_settings_max_connections) > 0.8");
+  });
+});
+
 describe("the way from outside is public, edge, app, data, each tier behind the one before it [003.17]", () => {
   const policies: Loose[] = base.filter(({ kind }) => kind === "NetworkPolicy");
   const from = (name: string) =>
@@ -218,8 +311,9 @@ describe("the way from outside is public, edge, app, data, each tier behind the 
     expect(policies.filter(({ spec }) => spec.ingress?.some((rule: Loose) => rule.from === undefined))).toHaveLength(1);
     const tier = (name: string) => find("Deployment", name).spec.template.metadata.labels["taskmesh/tier"];
     expect([tier("envoy"), ...workloadNames.map(tier)]).toEqual(["edge", ...workloadNames.map(() => "app")]);
-    const parts = resourcesOf(join(root, "components/parts"));
+    const parts = ["parts", "redis", "redis-cluster"].flatMap((name) => resourcesOf(join(root, "components", name)));
     for (const [kind, name] of [
+      ["StatefulSet", "redis-cluster"],
       ["StatefulSet", "postgres"],
       ["Deployment", "redis"],
       ["StatefulSet", "kafka"],
@@ -240,5 +334,30 @@ describe("the way from outside is public, edge, app, data, each tier behind the 
     );
     expect(open.map(([name]) => name)).toEqual(["envoy"]);
     for (const name of workloadNames) expect(services[name].environment.MESH_ADDRESS).toMatch(/^envoy:/);
+  });
+
+  it("in production begins with TLS, and is closed to everything else [002.19]", () => {
+    const rendered = renderedOf(join(root, "overlays/prod"));
+    const pod = podOf(find("Deployment", "envoy", rendered));
+    const [envoy] = pod.containers;
+    const { edgeTlsPort, tls } = envoyOptions({ tls: true });
+    expect(pod.initContainers[0].env).toEqual([{ name: "EDGE_TLS", value: "true" }]);
+    expect(envoy.ports).toContainEqual({ name: "edge", containerPort: edgeTlsPort });
+    const [{ mountPath }] = envoy.volumeMounts.filter(({ name }: Loose) => name === "certificate");
+    const { secret } = pod.volumes.find(({ name }: Loose) => name === "certificate");
+    const files = secret.items.map(({ key, path }: Loose) => [key, `${mountPath}/${path}`]);
+    expect(files).toEqual([
+      ["tls.crt", tls?.certFile],
+      ["tls.key", tls?.keyFile],
+    ]);
+    const { spec } = find("Service", "edge", rendered);
+    expect(spec).toMatchObject({ type: "LoadBalancer", ports: [{ port: 443, targetPort: "edge" }] });
+    const [fromOutside] = find("NetworkPolicy", "edge", rendered).spec.ingress;
+    expect(fromOutside).toEqual({ ports: [{ protocol: "TCP", port: edgeTlsPort }] });
+    const open = rendered.filter(
+      ({ kind, spec: own }) => kind === "NetworkPolicy" && own.ingress?.some((rule: Loose) => rule.from === undefined),
+    );
+    expect(open.map(({ metadata }) => metadata.name)).toEqual(["edge"]);
+    expect(find("NetworkPolicy", "closed-unless-said", rendered).spec).toMatchObject({ ingress: [], egress: [] });
   });
 });

@@ -4,13 +4,14 @@ import { writeEnvoyConfig } from "../../../envoy/config.ts";
 import { envoyOptions } from "../../compose.ts";
 
 // Runs before Envoy in its pod, and writes its configuration into the volume that both see.
-const { preset, scale, policy } = readEnv({
+const { tls, preset, scale, policy } = readEnv({
+  tls: env.boolean("EDGE_TLS", { default: false }),
   preset: env.string("RATE_LIMIT_PRESET", { default: "standard" }),
   policy: env.choice("LB_POLICY", ["least_request", "round_robin", "ip_hash"], { default: "least_request" }),
   scale: env.positive("RATE_LIMIT_SCALE", { default: 1 }),
 });
 await writeEnvoyConfig({
-  ...envoyOptions(),
+  ...envoyOptions({ tls }),
   lbPolicy: policy.toUpperCase() as LbPolicy,
   rateLimitScale: preset === "off" ? Number.POSITIVE_INFINITY : scale,
 });
