@@ -132,7 +132,7 @@ function render(report: LoadReport): string {
   if (Object.keys(report.failures).some((kind) => kind.startsWith("429"))) {
     rows.push([
       "",
-      "the limits refused calls: start the mesh with RATE_LIMIT_SCALE=1000 to measure what is behind them",
+      "calls were refused, by the limits (start the mesh with RATE_LIMIT_SCALE=1000 to measure what is behind them) or as more than the mesh can do (docs/overload.md)",
     ]);
   }
   return table(["", ""], rows).trim();
