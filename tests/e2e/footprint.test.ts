@@ -34,6 +34,13 @@ async function findings(): Promise<{ check: string; ok: boolean; finding: string
   return JSON.parse(printed).findings;
 }
 
+describe("a second start in the same home", () => {
+  it.each([[[]], [["--detach"]]])("is refused (%j)", async (flags) => {
+    const refused = mesh.cli("up", ...flags);
+    await expect(refused).rejects.toThrow("Taskmesh is already running here");
+  });
+});
+
 describe("the doctor", () => {
   it("finds a mesh at rest healthy, with its figures [002.16]", async () => {
     const found = await findings();

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { AuthService, Tier } from "#gen/auth/v1/auth_service_pb.js";
+import { NotificationService } from "#gen/notification/v1/notification_service_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { Identity } from "#kit/auth/identity.ts";
 import { type Client, createClient, MeshChannel } from "#kit/grpc/client.ts";
@@ -10,6 +11,9 @@ import { extractContext, withContext } from "#observability/tracing.ts";
 import { findHome } from "../../cli/runner/home.ts";
 import type { TestMesh } from "../_util/mesh.ts";
 import { type Answer, call, type Person } from "../_util/person.ts";
+import { until } from "../_util/until.ts";
+import { traceIdsIn, writeJunk } from "./failing-events.ts";
+import { begin } from "./traced.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of every shape
 type Body = any;
@@ -137,6 +141,11 @@ export const calls: Readonly<Record<string, Play>> = {
   ),
   "notification.v1.NotificationService/GetUnreadCount": byBob(() => "GET /v1/notifications:unreadCount"),
   "notification.v1.NotificationService/WatchNotifications": watch,
+  "notification.v1.NotificationService/ListDeadLetters": inMesh(NotificationService, "operator", (notification) =>
+    notification.listDeadLetters({}),
+  ),
+  "notification.v1.NotificationService/RedriveDeadLetters": redrive,
+  "notification.v1.NotificationService/DiscardDeadLetters": discard,
   "auth.v1.AuthService/Logout": by(
     () => "POST /v1/auth/logout",
     () => ({}),
@@ -154,6 +163,27 @@ async function watch({ mesh, bob, headers }: Stage): Promise<void> {
   await response.body?.getReader().read();
   leave.abort();
 }
+
+/** Sends back the dead letter of an event that no group can read. */
+async function redrive(stage: Stage): Promise<Body> {
+  await writeJunk(stage.mesh, "notification.deliveries.v1", begin());
+  await traceIdsIn(stage.mesh, "email.dlq.v1");
+  return asOperator(stage, (notification) => notification.redriveDeadLetters({ group: "email" }));
+}
+
+/** Forgets it, once it is one again. */
+async function discard(stage: Stage): Promise<Body> {
+  const again = () =>
+    asOperator({ ...stage, headers: {} }, async (notification) => {
+      const { deadLetters } = await notification.listDeadLetters({ group: "email" });
+      return deadLetters.length > 0;
+    });
+  await until("the dead letter to be one again", again);
+  return asOperator(stage, (notification) => notification.discardDeadLetters({ group: "email" }));
+}
+
+const asOperator = <T>(stage: Stage, run: (client: Client<typeof NotificationService>) => Promise<T>) =>
+  meshCall(stage, "operator", (channel, identity) => run(createClient(NotificationService, channel, { identity })));
 
 /** Runs something as a service of the mesh does, on its inner listener and in the trace of the headers. */
 export async function meshCall<T>(

@@ -5,13 +5,22 @@ import { call, type Person } from "../../_util/person.ts";
 import { until } from "../../_util/until.ts";
 import { allPages } from "./pages.ts";
 
-/** What only happens when something is wrong: a refusal by a limit, a dead letter, a retry, lost spans. */
+/** What only happens when something is wrong: a refusal by a limit, a call that is shed, a dead letter and its redrive, a retry, lost spans. */
 export async function goWrong(mesh: TestMesh, { ann, bob }: { ann: Person; bob: Person }): Promise<void> {
   const refuse = () => call(mesh.edge, "POST /v1/auth/refresh", { refreshToken: randomBytes(8).toString("hex") });
   await Promise.all(Array.from({ length: 150 }, refuse));
   await happens(mesh, "taskmesh_limits_refusals_total", "taskmesh_limits_name");
+  await until("shed calls", async () => {
+    await Promise.all(Array.from({ length: 170 }, () => importNothing(mesh, ann)));
+    return happens(mesh, "taskmesh_overload_shed_calls_total", "taskmesh_priority", 1000).then(
+      () => true,
+      () => false,
+    );
+  });
   await sendGarbage(mesh);
   await happens(mesh, "taskmesh_event_dead_letters_total", "error_type");
+  await mesh.cli("dlq", "redrive", "email", "--all");
+  await happens(mesh, "taskmesh_event_redriven_total", "messaging_consumer_group_name");
   const provoke = { mail: "taskmesh_event_retries_total", jaeger: "otel_sdk_processor_span_processed_total" };
   await until("a retry", async () => {
     await kill(mesh, "mail");
@@ -29,6 +38,12 @@ export async function goWrong(mesh: TestMesh, { ann, bob }: { ann: Person; bob: 
       () => false,
     );
   });
+}
+
+function importNothing(mesh: TestMesh, { token }: Person): Promise<unknown> {
+  const content = Buffer.from("TYPE,CONTENT,PRIORITY\ntask,Buy milk,1\n").toString("base64");
+  const body = { format: "FORMAT_TODOIST_CSV", content, timeZone: "UTC", dryRun: true };
+  return call(mesh.edge, "POST /v1/tasks:import", body, { token });
 }
 
 /** Something that is no event at all. */

@@ -4,6 +4,7 @@ import { connect } from "node:http2";
 import { WebSocket } from "ws";
 import { Person } from "../../_util/person.ts";
 import { until } from "../../_util/until.ts";
+import { grpcOver } from "../../integration/envoy/client.ts";
 
 /** Calls in which everything that a stranger can choose is a word of its own; what they answer is of no matter. */
 export async function attack(edge: string, marker: string): Promise<void> {
@@ -72,20 +73,8 @@ function send(url: string, method: string, headers: Record<string, string>, body
 
 async function grpc(edge: string, paths: readonly string[], headers: Record<string, string>): Promise<void> {
   const session = connect(edge).on("error", () => {});
-  await Promise.all(
-    paths.map(async (path) => {
-      const stream = session.request({
-        ":method": "POST",
-        ":path": path,
-        "content-type": "application/grpc",
-        te: "trailers",
-        ...headers,
-      });
-      stream.on("error", () => {});
-      stream.end(Buffer.concat([Buffer.alloc(5), Buffer.from(path)]));
-      await new Promise((resolve) => stream.resume().once("close", resolve));
-    }),
-  );
+  const body = (path: string) => Buffer.concat([Buffer.alloc(5), Buffer.from(path)]);
+  await Promise.allSettled(paths.map((path) => grpcOver(session, path, headers, body(path))));
   session.close();
 }
 

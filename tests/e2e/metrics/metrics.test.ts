@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fetchTrace } from "../../../cli/trace/jaeger.ts";
 import { unboundedLabels } from "../../../observability/label-values.ts";
@@ -16,8 +18,14 @@ import { work } from "./work.ts";
 // The limits of the auth class are the only ones that are ever met.
 const wide = ["general", "general-address", "auth", "anonymous-minute", "anonymous-10-minutes", "anonymous-hour"];
 const env = {
+  // What a large profile has: replicas, which have series of their own, and the Prometheus that is asked.
+  POSTGRES_REPLICAS: "2",
+  MESH_PROMETHEUS: "true",
   // Envoy's own limits are out of the way, so that it is the gateway that refuses.
   RATE_LIMIT_SCALE: "100",
+  // So that more than a hundred imports at a time are too many.
+  OVERLOAD_MIN_CALLS: "200",
+  OVERLOAD_MAX_CALLS: "200",
   RATE_LIMIT_OVERRIDES: [...wide.map((name) => `${name}=100000/1`), "auth-address=1/60"].join(","),
 };
 
@@ -30,7 +38,7 @@ const rules = ruleExpressions();
 
 beforeAll(async () => {
   mesh = await TestMesh.start({ env });
-  prometheus = await PrometheusServer.start(mesh);
+  prometheus = new PrometheusServer(mesh);
   people = await work(mesh.edge);
   await goWrong(mesh, people);
   pages = await allPages(mesh);
@@ -40,8 +48,25 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await prometheus?.stop();
   await mesh?.stop();
+});
+
+describe("the parts of a whole mesh", () => {
+  it("are real programs on this machine, which are told with what they take of it [beyond.06]", async () => {
+    const instances = await until("every part and process to run", async () => {
+      const known = (await mesh.status()).instances;
+      return known.every(({ pid }) => pid !== undefined) && known;
+    });
+    const programs = new Map(instances.map(({ name, pid }) => [name, basename(readlinkSync(`/proc/${pid}/exe`))]));
+    expect(Object.fromEntries(programs)).toMatchObject({
+      ...{ kafka: "java", envoy: "envoy", jaeger: expect.stringMatching(/^jaeger/), prometheus: "prometheus" },
+      ...{ postgres: "postgres", "postgres-replica-1": "postgres", "postgres-replica-2": "postgres" },
+      redis: expect.stringMatching(/^redis/),
+    });
+    const printed = await mesh.cli("ps");
+    for (const { name } of instances) expect(printed).toMatch(new RegExp(`^${name} .* [1-9]\\d* MiB`, "m"));
+    expect(printed).toMatch(/\d+ MiB for our own processes, \d+ MiB for the parts/);
+  });
 });
 
 describe("dashboards and alerts", () => {
@@ -147,7 +172,7 @@ describe("exemplars", () => {
     return kind === "histogram" && unit === "s" && name !== "v8js.gc.duration";
   });
 
-  it("lead from a latency to its trace in Jaeger [mesh.10]", async () => {
+  it("lead from a latency to its trace in Jaeger [mesh.10] [001.17]", async () => {
     const traceId = randomBytes(16).toString("hex");
     const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
     await people.ann.ask("GET /v1/tasks", undefined, { headers: { traceparent } });

@@ -1,8 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import * as part from "../../../cli/runner/parts/prometheus.ts";
-import { pickPorts } from "../../../cli/runner/ports.ts";
 import type { TestMesh } from "../../_util/mesh.ts";
 
 interface Answer<T> {
@@ -17,30 +12,12 @@ export interface RuleState {
   lastError?: string;
 }
 
-/** A real Prometheus that scrapes a mesh by the files that its runner writes. */
+/** The Prometheus of a mesh that was started with one. */
 export class PrometheusServer {
   readonly #url: string;
-  readonly #stop: () => Promise<void>;
 
-  private constructor(url: string, stop: () => Promise<void>) {
-    this.#url = url;
-    this.#stop = stop;
-  }
-
-  static async start(mesh: TestMesh): Promise<PrometheusServer> {
-    const folder = await mkdtemp(join(tmpdir(), "taskmesh-prometheus-"));
-    const [port = 0] = await pickPorts(1);
-    const configFolder = join(mesh.environment.MESH_HOME as string, "prometheus");
-    const options = { dataDir: join(folder, "data"), logFile: join(folder, "log"), configFolder, port };
-    const { address, stop } = await part.start(options);
-    return new PrometheusServer(address, async () => {
-      await stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-  }
-
-  stop(): Promise<void> {
-    return this.#stop();
+  constructor({ environment }: TestMesh) {
+    this.#url = `http://127.0.0.1:${environment.PROMETHEUS_PORT}`;
   }
 
   /** How many series the expression has now; throws what Prometheus says against it. */

@@ -171,6 +171,28 @@ describe("AuthService.RefreshToken", () => {
     expect(new Set(replies.map((reply) => reply.refreshToken)).size).toBe(1);
   });
 
+  it("is the same at every instance: who signed in at one goes on at any other, by a token or a refresh token [001.10] [002.01]", async () => {
+    const added = await Promise.all([pair.addAuth(), pair.addAuth()]);
+    const instances = [auth, ...(await Promise.all(added.map((address) => pair.clientAt(AuthService, address))))];
+    const key = async (instance: typeof auth) => (await insist(() => instance.getJwks({}))).keys;
+    for (const instance of instances) expect(await key(instance)).toEqual(await key(auth));
+    for (const first of instances) {
+      let { accessToken, refreshToken } = await insist(() => first.login({ email, password }));
+      for (const next of instances) {
+        await insist(() => next.listApiKeys({}, as(accessToken)));
+        const used = refreshToken;
+        ({ accessToken, refreshToken } = await insist(() => next.refreshToken({ refreshToken: used })));
+      }
+      // Another service knows who calls by the keys alone.
+      const user = await pair.user();
+      expect((await insist(() => user.getMe({}, as(accessToken)))).user).toMatchObject({ email });
+      const { rows } = await pair.authDb.query("SELECT 1 FROM refresh_token WHERE token_hash = $1", [
+        refreshTokenHash(refreshToken),
+      ]);
+      expect(rows).toHaveLength(1);
+    }
+  });
+
   it("refuses a token of a session that was revoked, even within its grace", async () => {
     const { refreshToken, accessToken } = await signIn();
     await refresh(refreshToken);

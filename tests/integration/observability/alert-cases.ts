@@ -99,6 +99,11 @@ export const alertCases: readonly AlertCase[] = [
     quiet: { nodejs_eventloop_delay_p99: steady(0.09) },
   },
   {
+    alert: "CallsShed",
+    fires: { 'taskmesh_overload_shed_calls_total{service="task",taskmesh_priority="read"}': growing(1.1) },
+    quiet: { 'taskmesh_overload_shed_calls_total{service="task",taskmesh_priority="read"}': growing(0.9) },
+  },
+  {
     alert: "TelemetryDropped",
     fires: { [spans]: growing(1) },
     quiet: { [spans.replace("queue_full", "")]: growing(100) },
@@ -132,6 +137,17 @@ export const alertCases: readonly AlertCase[] = [
     alert: "PostgresCpuHigh",
     fires: { 'namedprocess_namegroup_cpu_seconds_total{groupname="postgres"}': growing(0.71) },
     quiet: { 'namedprocess_namegroup_cpu_seconds_total{groupname="postgres"}': growing(0.69) },
+  },
+  { alert: "ReplicaAway", fires: { pg_replica_up: steady(0) }, quiet: { pg_replica_up: steady(1) } },
+  {
+    alert: "ReplicaBehind",
+    fires: { pg_replication_lag_seconds: steady(11) },
+    quiet: { pg_replication_lag_seconds: steady(9) },
+  },
+  {
+    alert: "ReplicaHoldsLog",
+    fires: { pg_replication_slots_pg_wal_lsn_diff: steady(193 * 2 ** 20) },
+    quiet: { pg_replication_slots_pg_wal_lsn_diff: steady(191 * 2 ** 20) },
   },
   {
     alert: "StorageNearlyFull",
@@ -188,10 +204,8 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: "DeadLetters",
-    fires: {
-      'taskmesh_event_dead_letters_total{messaging_consumer_group_name="email",error_type="x"}': `_x${usual - 6} 1+0x400`,
-    },
-    quiet: { 'taskmesh_event_dead_letters_total{messaging_consumer_group_name="email",error_type="x"}': steady(4) },
+    fires: { 'taskmesh_event_dead_letters_waiting{messaging_consumer_group_name="email"}': steady(1) },
+    quiet: { 'taskmesh_event_dead_letters_waiting{messaging_consumer_group_name="email"}': steady(0) },
   },
   {
     alert: "DeliveriesFail",
