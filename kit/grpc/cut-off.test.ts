@@ -3,7 +3,7 @@ import { constants, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { testIdentities } from "../auth/testing.ts";
 import { Code } from "../errors.ts";
@@ -36,3 +36,21 @@ it.each([constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_NO_ERROR])(
     proxy.close();
   },
 );
+
+it("a call that is cut off when its time is over has ended by that, though its own timer is late", async () => {
+  const proxy = createServer((_request, response) => {
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+    response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const channel = new MeshChannel(`127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+  const client = createClient(TestService, channel, { identity: testIdentities(["gateway"]).gateway });
+  try {
+    const call = client.echo({ value: "" }, { timeoutMs: 60_000 });
+    await expect(call).rejects.toMatchObject({ code: Code.DEADLINE_EXCEEDED });
+  } finally {
+    vi.restoreAllMocks();
+    channel.close();
+    proxy.close();
+  }
+});

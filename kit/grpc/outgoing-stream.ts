@@ -172,6 +172,8 @@ export class OutgoingStream {
   #onClose(code: number | undefined, { isUnseen, isGone }: { isUnseen: boolean; isGone: boolean }): void {
     const mayRepeat = this.#status === undefined && (isUnseen || code === NGHTTP2_REFUSED_STREAM);
     if (this.#end !== undefined) this.#complete(this.#end);
+    // The timer may be late where the peer's is not.
+    else if (Date.now() >= this.#request.deadlineMs) this.#timeout();
     // A server that is there and refuses means it: one more try is enough.
     else if (mayRepeat && this.#repeats < (isGone ? maxRepeats : 1)) {
       this.#repeats++;
