@@ -8,6 +8,7 @@ import * as replica from "../../../cli/runner/parts/postgres-replica.ts";
 import { pickPorts } from "../../../cli/runner/ports.ts";
 import type { RunningPart } from "../../../cli/runner/process-spec.ts";
 import { processTree, signalAll } from "../../../cli/runner/process-tree.ts";
+import { until } from "../../_util/until.ts";
 
 /** A PostgreSQL of its own with one replica, run as the mesh runs them. */
 export class ReplicaStage {
@@ -75,10 +76,16 @@ export class ReplicaStage {
     return () => signalAll(pids, "SIGCONT");
   }
 
-  /** A database as the mesh gives it to a service: the URL of its own account, at the primary and at the replica. */
+  /** A database as the mesh gives it to a service, once the replica has it: the URL of its own account at both. */
   async database(name: string): Promise<{ url: string; readUrl: string }> {
     await ensureDatabases(this.primary.address, [name]);
     await ensureOwners(this.primary.address, [name]);
+    const [here] = await this.ask<{ lsn: string }>("primary", "SELECT pg_current_wal_lsn()::text AS lsn");
+    const shown = `SELECT pg_last_wal_replay_lsn() >= '${here?.lsn}'::pg_lsn AS "isShown"`;
+    await until("the replica to show the database", async () => {
+      const [row] = await this.ask<{ isShown: boolean }>("replica", shown);
+      return row?.isShown;
+    });
     const url = ownUrl(this.primary.address, name);
     const read = new URL(url);
     read.port = String(this.#options.port);
