@@ -82,7 +82,7 @@ describe("under load, with a part away", () => {
   );
 
   it(
-    "PostgreSQL: killed, hanging, out of connections, with exhausted pools: every failure says when to come back, and each write is there once",
+    "PostgreSQL: killed, hanging, out of connections: every failure says when to come back, and each write is there once",
     tries,
     async () => {
       expect((await play(stage, "R10", brief)).violations).toEqual([]);

@@ -12,8 +12,44 @@ const crowdRps = 40;
 const waitMs = 2000;
 const mostLate = 0.1;
 
-/** PostgreSQL is killed, hangs, has no connection left, and lets the pools run out: every failure says when to come back, and nothing is lost. */
-export async function postgresAway(stage: Stage, { seconds, rps, patienceMs = 60_000 }: Size): Promise<Finding> {
+interface Trouble {
+  /** Brings a fault about, with a crowd beside the load if there is one, heals it, and looks at what became of the calls. */
+  during(name: string, fault: () => Promise<() => Promise<void>>, crowd?: Load): Promise<void>;
+  author: Person;
+}
+
+/** PostgreSQL is killed, hangs, and has no connection left. */
+export function postgresAway(stage: Stage, size: Size): Promise<Finding> {
+  return inTrouble(stage, size, async ({ during }) => {
+    await during("killed", async () => {
+      const { id } = await stage.begin({ kind: "kill", target: "postgres" }, 600_000);
+      return async () => {
+        await stage.heal(id);
+        await stage.untilReady("postgres");
+      };
+    });
+    await during("halted", async () => {
+      const { id } = await stage.begin({ kind: "pause", target: "postgres" }, 600_000);
+      return () => stage.heal(id);
+    });
+    await during("without connections", () => takeAllConnections(stage));
+  });
+}
+
+/** A table is held, and a crowd takes all connections of the pools to wait for it. */
+export function poolsExhausted(stage: Stage, size: Size): Promise<Finding> {
+  return inTrouble(stage, size, async ({ during, author }) => {
+    const hold = () => holdTable(stage, { database: "task", table: "task" });
+    await during("with its pools exhausted", hold, await stage.load(author, { rps: crowdRps }));
+  });
+}
+
+/** Under load: every failure says when to come back, nothing is lost, and no process ends. */
+async function inTrouble(
+  stage: Stage,
+  { seconds, rps, patienceMs = 60_000 }: Size,
+  play: (trouble: Trouble) => Promise<void>,
+): Promise<Finding> {
   const [ann] = await stage.people("Ann");
   const violations: string[] = [];
   const figures: Finding["figures"] = {};
@@ -41,20 +77,7 @@ export async function postgresAway(stage: Stage, { seconds, rps, patienceMs = 60
     if (late.length > failed.length * mostLate) mute.push(...late);
     if (mute.length > 0) violations.push(`${name}: not all failures are 503 with Retry-After: ${each(mute)}`);
   };
-  await during("killed", async () => {
-    const { id } = await stage.begin({ kind: "kill", target: "postgres" }, 600_000);
-    return async () => {
-      await stage.heal(id);
-      await stage.untilReady("postgres");
-    };
-  });
-  await during("halted", async () => {
-    const { id } = await stage.begin({ kind: "pause", target: "postgres" }, 600_000);
-    return () => stage.heal(id);
-  });
-  await during("without connections", () => takeAllConnections(stage));
-  const hold = () => holdTable(stage, { database: "task", table: "task" });
-  await during("with its pools exhausted", hold, await stage.load(ann, { rps: crowdRps }));
+  await play({ during, author: ann });
   await load.end();
 
   const unsure = load.wishes.filter(({ taskId }) => taskId === undefined);

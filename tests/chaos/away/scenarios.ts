@@ -1,7 +1,7 @@
 import { overload } from "../overload.ts";
 import { jaegerAway } from "./jaeger.ts";
 import { kafkaAway } from "./kafka.ts";
-import { postgresAway } from "./postgres.ts";
+import { poolsExhausted, postgresAway } from "./postgres.ts";
 import { redisAway } from "./redis.ts";
 import type { Finding, Size, Stage } from "./stage.ts";
 import { workerAway } from "./worker.ts";
@@ -10,7 +10,8 @@ import { workerAway } from "./worker.ts";
 export const scenarios = {
   R8: { title: "Redis is killed and comes back empty, then hangs", run: redisAway },
   R9: { title: "Kafka is killed", run: kafkaAway },
-  R10: { title: "PostgreSQL is killed, hangs, has no connection left, lets the pools run out", run: postgresAway },
+  R10: { title: "PostgreSQL is killed, hangs, has no connection left", run: postgresAway },
+  pools: { title: "a table is held, and a crowd exhausts the pools", run: poolsExhausted },
   R11: { title: "Jaeger refuses, hangs, is slow, is killed", run: jaegerAway },
   R12: { title: "three times what the mesh can do", run: overload },
   worker: { title: "one of two workers is killed", run: workerAway },
