@@ -1,4 +1,4 @@
-import { type Database, execute } from "#kit/db/database.ts";
+import { type Database, type EntityManager, execute } from "#kit/db/database.ts";
 import { statement } from "#kit/db/statement.ts";
 import { unavailable } from "#kit/errors.ts";
 import { counter } from "#observability/metrics.ts";
@@ -48,43 +48,48 @@ export interface ChosenDeadLetters extends Omit<DeadLetterFilter, "group"> {
  */
 export async function redriveDeadLetters(
   { database, producer }: { database: Database; producer: EventProducer },
-  { signal, dryRun = false, ...chosen }: ChosenDeadLetters,
+  chosen: ChosenDeadLetters,
 ): Promise<DeadLetter[]> {
-  const values = valuesOf(chosen);
-  if (dryRun) return (await database.query<Kept>(look, values, { signal })).map(withoutContent);
   // One transaction around the sending: a letter that fails again at once is buried again after it, not before.
-  const sent = await database.transactional(
-    async (em) => {
-      const letters = await execute<Kept>(em, take, values);
-      if (letters.length === 0) return [];
-      await producer.send(letters.map(toRecord)).catch((error: unknown) => {
-        throw unavailable("Kafka does not take the events", error);
-      });
-      const [marked] = await execute<{ redriveTime: Date }>(em, mark, [letters.map((letter) => letter.deadLetterId)]);
-      return letters.map((letter) => ({ ...letter, ...marked, redriveCount: letter.redriveCount + 1 }));
-    },
-    { signal },
-  );
-  if (sent.length > 0) redriven.add(sent.length, { "messaging.consumer.group.name": chosen.group });
-  return sent.map(withoutContent);
+  const sent = await forChosen(database, chosen, async (em, letters) => {
+    await producer.send(letters.map(toRecord)).catch((error: unknown) => {
+      throw unavailable("Kafka does not take the events", error);
+    });
+    const [marked] = await execute<{ redriveTime: Date }>(em, mark, [idsOf(letters)]);
+    return letters.map((letter) => ({ ...letter, ...marked, redriveCount: letter.redriveCount + 1 }));
+  });
+  if (sent.length > 0 && !chosen.dryRun) redriven.add(sent.length, { "messaging.consumer.group.name": chosen.group });
+  return sent;
 }
 
 /** Forgets dead letters whose events nobody needs any more. Their records stay in the topic for as long as it keeps any. */
-export async function discardDeadLetters(
+export function discardDeadLetters(database: Database, chosen: ChosenDeadLetters): Promise<DeadLetter[]> {
+  return forChosen(database, chosen, async (em, letters) => {
+    await execute(em, drop, [idsOf(letters)]);
+    return letters;
+  });
+}
+
+/** Does something with the chosen letters that nobody else has taken, if there are any; a dry run only looks. */
+async function forChosen(
   database: Database,
   { signal, dryRun = false, ...chosen }: ChosenDeadLetters,
+  deed: (em: EntityManager, letters: Kept[]) => Promise<Kept[]>,
 ): Promise<DeadLetter[]> {
   const values = valuesOf(chosen);
   if (dryRun) return (await database.query<Kept>(look, values, { signal })).map(withoutContent);
-  const gone = await database.transactional(
+  const done = await database.transactional(
     async (em) => {
       const letters = await execute<Kept>(em, take, values);
-      if (letters.length > 0) await execute(em, drop, [letters.map((letter) => letter.deadLetterId)]);
-      return letters;
+      return letters.length === 0 ? [] : deed(em, letters);
     },
     { signal },
   );
-  return gone.map(withoutContent);
+  return done.map(withoutContent);
+}
+
+function idsOf(letters: readonly Kept[]): string[] {
+  return letters.map(({ deadLetterId }) => deadLetterId);
 }
 
 function valuesOf({ group, deadLetterIds, type, reason, after, limit = 100 }: ChosenDeadLetters): unknown[] {
