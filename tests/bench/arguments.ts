@@ -4,6 +4,7 @@ import { createTask } from "./measures/create-task.ts";
 import { footprintAndStart } from "./measures/footprint.ts";
 import { gatewayShare } from "./measures/gateway-share.ts";
 import { manyUsers } from "./measures/many-users.ts";
+import { seedNumbers } from "./measures/seed-numbers.ts";
 import { threeInstances } from "./measures/three-instances.ts";
 import { tracingCost } from "./measures/tracing-cost.ts";
 
@@ -15,6 +16,7 @@ const measures: readonly Measure[] = [
   threeInstances,
   manyUsers,
   footprintAndStart,
+  seedNumbers,
 ];
 
 /** What the command line asks for. Throws one line when it cannot be understood. */

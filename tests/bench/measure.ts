@@ -1,4 +1,5 @@
 import type { Effort, Middle } from "./ratio.ts";
+import type { Mark } from "./seeds/marks.ts";
 import type { Stage } from "./stage.ts";
 
 /** What a ratio should be one day. */
@@ -18,6 +19,8 @@ export interface Figure extends Middle {
 
 export interface Finding {
   figures: Figure[];
+  /** Numbers that are wished for as they are, beside no peer. */
+  marks?: readonly Mark[];
   /** What else the reader must know of this run. */
   notes: string[];
   /** For the file of raw results only. */
@@ -26,7 +29,7 @@ export interface Finding {
 
 /** What is compared with what, and how it is taken. */
 export interface Measure {
-  id: "P1" | "P2" | "P8" | "P9" | "P11" | "P12";
+  id: "P1" | "P2" | "P8" | "P9" | "P11" | "P12" | "SEEDS";
   title: string;
   ours: string;
   peer: string;

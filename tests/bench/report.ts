@@ -6,6 +6,7 @@ import type { Machine } from "./machine.ts";
 import type { Figure, Finding, Goal, Measure } from "./measure.ts";
 import { progress } from "./progress.ts";
 import type { Ratio, Round } from "./ratio.ts";
+import type { Mark } from "./seeds/marks.ts";
 
 /** A line while the rounds go on. */
 export function reportRound<O extends Outcome>(
@@ -45,14 +46,19 @@ export function printHeading(machine: Machine, date: Date, quick: boolean): void
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-export function printFinding(measure: Measure, { figures, notes }: Finding): void {
+export function printFinding(measure: Measure, { figures, marks = [], notes }: Finding): void {
   const lines = [
     "",
     `${measure.id}  ${measure.title}`,
     ...figures.flatMap((figure) => [...linesOf(measure, figure)].map((line) => `    ${line}`)),
+    ...marks.map((mark) => `    ${lineOf(mark)}`),
     ...notes.map((note) => `    · ${note}`),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function lineOf({ row, what, goal, here, isMet }: Mark): string {
+  return `${row}  ${what.padEnd(56)} ${goal.padEnd(8)} ${here.padStart(8)}  ${isMet ? "met" : "missed"}`;
 }
 
 function linesOf({ ours, peer }: Measure, { name, median, spread, ratios, goal, ...sides }: Figure): string[] {

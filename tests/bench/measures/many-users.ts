@@ -1,15 +1,14 @@
 import type { Phase } from "../../../cli/load/open-loop.ts";
 import { residentBytes } from "../../../cli/runner/process-table.ts";
-import { Person } from "../../_util/person.ts";
 import type { BenchMesh } from "../bench-mesh.ts";
 import { mustBeStored } from "../creates.ts";
 import type { Finding, Measure } from "../measure.ts";
-import type { SignedIn } from "../mixed-calls.ts";
 import { noteLateness, type OpenOutcome, offeredRate, openLoad, outcomeOf } from "../open-load.ts";
 import { during } from "../progress.ts";
 import { type Effort, quantile, ratioOf } from "../ratio.ts";
 import { figureOf, reportRound } from "../report.ts";
 import type { Stage } from "../stage.ts";
+import { registerPeople } from "../users/accounts.ts";
 import { crowdSize, roomHere } from "../users/crowd-size.ts";
 import { type Crowd, startCrowd } from "../users/start-crowd.ts";
 
@@ -47,8 +46,7 @@ async function run(stage: Stage, effort: Effort, users: number): Promise<Finding
   const phase = { rate: offeredRate(effort), seconds };
   const mesh = await stage.traced();
   const crowd = await stage.start("Starting a crowd", startCrowd);
-  const people: SignedIn[] = [];
-  await during(`Registering ${accounts} people`, register(mesh, people));
+  const people = await registerPeople(mesh, accounts);
   await crowd.tell({ do: "meet", edge: mesh.mesh.edge, people });
 
   const growth: EnvoyMemory[] = [];
@@ -84,15 +82,6 @@ async function run(stage: Stage, effort: Effort, users: number): Promise<Finding
   ];
   const figure = figureOf("p99", ratio, { ours: tell(ratio.ours), peer: tell(ratio.peer), goal: { atMost: 1.5 } });
   return { figures: [figure], notes, details: { ratio, users, bytesEachConnection: growth } };
-}
-
-/** The last one is signed in by the mesh, which then knows what the consumers have still to do. */
-async function register(mesh: BenchMesh, people: SignedIn[]): Promise<void> {
-  while (people.length < accounts - 1) {
-    const count = Math.min(4, accounts - 1 - people.length);
-    people.push(...(await Promise.all(Array.from({ length: count }, () => Person.register(mesh.mesh.edge, "Bench")))));
-  }
-  people.push(await mesh.signIn());
 }
 
 interface Connected {
