@@ -81,6 +81,18 @@ describe("the output of logs", () => {
     },
   );
 
+  it("waits for no disk", async () => {
+    const count = `const { default: fs } = await import("node:fs"); let syncs = 0;
+      fs.fsyncSync = () => { syncs++; }; process.on("exit", () => process._rawDebug(JSON.stringify({ message: syncs + " syncs" })));`;
+    const { messages, errors } = await run(
+      `${count} log.info("one"); log.error("broken"); log.info("two"); await new Promise((end) => setTimeout(end, 150)); log.info("three")`,
+    );
+    expect([messages, errors]).toEqual([
+      ["one", "two", "three"],
+      ["broken", "0 syncs"],
+    ]);
+  });
+
   it("does not keep a line for long while the process goes on", async () => {
     const { messages } = await run(`log.info("soon"); setInterval(() => {}, 1000);`, (text, kill) => {
       if (text.includes("soon")) kill();

@@ -21,7 +21,8 @@ export function standardOutput(errorFile?: string): pino.DestinationStream {
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    lines.flushSync();
+    // Not flushSync, which has the disk write it down as well, and everybody wait for that.
+    lines.flush();
   };
   process.on("exit", flush);
   return {
