@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { rawHttp } from "./raw-http.ts";
+import { isOneAnswer, rawHttp } from "./raw-http.ts";
 import { startWholeEdge, type WholeEdge } from "./whole-edge.ts";
 
 const taskId = "0190a1b2-0000-7000-8000-000000000001";
@@ -31,6 +31,7 @@ const call = (method: string, path: string, type = "application/json") =>
       "",
       method === "POST" ? "{}" : "",
     ].join("\r\n"),
+    isOneAnswer,
   );
 
 const tricks = [

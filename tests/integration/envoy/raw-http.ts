@@ -7,12 +7,22 @@ export interface RawAnswer {
   text: string;
 }
 
-/** Sends bytes as they are over HTTP/1.1 and reads until the other side closes. */
-export function rawHttp(port: number, bytes: string | Buffer): Promise<RawAnswer> {
+/**
+ * Sends bytes as they are over HTTP/1.1 and reads until the other side closes, which Envoy does a second after what it
+ * takes for a fault; with `isWhole`, until that says so of what has come.
+ */
+export function rawHttp(
+  port: number,
+  bytes: string | Buffer,
+  isWhole: (text: string) => boolean = () => false,
+): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect({ host: "127.0.0.1", port }, () => socket.write(bytes));
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk) => {
+      chunks.push(chunk);
+      if (isWhole(Buffer.concat(chunks).toString("latin1"))) socket.destroy();
+    });
     // The other side may close before it has read everything.
     socket.on(
       "error",
@@ -23,6 +33,13 @@ export function rawHttp(port: number, bytes: string | Buffer): Promise<RawAnswer
       resolve({ status: Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1]), text });
     });
   });
+}
+
+/** Whether an answer is there with all of the body that its headers tell of. */
+export function isOneAnswer(text: string): boolean {
+  const [head = "", body] = text.split(/\r\n\r\n(.*)/s);
+  const length = /^content-length: (\d+)$/im.exec(head)?.[1];
+  return body !== undefined && length !== undefined && body.length >= Number(length);
 }
 
 /** A connection that stays open; `from` is the source address. */
