@@ -1,10 +1,11 @@
-import { ConfigError, type EnvSchema, env, readEnv } from "#kit/env.ts";
+import { keySecret } from "#kit/auth/key-secret.ts";
+import { type EnvSchema, env, readEnv } from "#kit/env.ts";
 import { baseEnvironment, nestBase } from "#kit/service-config.ts";
 import { floor } from "./passwords/argon2.ts";
 
 export const environment = {
   ...baseEnvironment("auth"),
-  keySecret: env.secretFile("AUTH_KEY_SECRET_FILE"),
+  keySecret: keySecret("AUTH_KEY_SECRET_FILE"),
   keyRotation: env.seconds("AUTH_KEY_ROTATION", { default: 2_592_000, min: 5 }),
   accessTokenTtl: env.integer("AUTH_ACCESS_TOKEN_TTL", { default: 900, min: 1, max: 86_400 }),
   refreshTokenTtl: env.integer("AUTH_REFRESH_TOKEN_TTL", { default: 2_592_000, min: 1 }),
@@ -25,7 +26,7 @@ export function readConfig(source?: Record<string, string | undefined>) {
     ...base,
     // A call with an idempotency key works on two connections.
     database: { ...base.database, pool: { ...pool, max: Math.max(2, pool.max) } },
-    keys: { secret: readSecret(values.keySecret), rotation: values.keyRotation },
+    keys: { secret: values.keySecret, rotation: values.keyRotation },
     /** Times in seconds. */
     tokens: {
       ...base.tokens,
@@ -36,10 +37,4 @@ export function readConfig(source?: Record<string, string | undefined>) {
     passwords: { memory: values.argon2Memory, passes: values.argon2Passes, parallelism: floor.parallelism },
     revealAccounts: values.revealAccounts,
   };
-}
-
-function readSecret(text: string): Buffer {
-  const secret = Buffer.from(text, "base64");
-  if (secret.length !== 32) throw new ConfigError("AUTH_KEY_SECRET_FILE is wrong: it must hold 32 bytes in base64");
-  return secret;
 }

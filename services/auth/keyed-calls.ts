@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import type { Message } from "@bufbuild/protobuf";
 import { LRUCache } from "lru-cache";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { deriveKey } from "#kit/auth/sealing.ts";
 import type { Database } from "#kit/db/database.ts";
 import { ServiceError } from "#kit/errors.ts";
 import { methodName } from "#kit/grpc/definition.ts";
@@ -9,9 +10,8 @@ import type { ServerInterceptor } from "#kit/grpc/interceptors/interceptor.ts";
 import type { ServerCall } from "#kit/grpc/server-call.ts";
 import { idempotency } from "#kit/idempotency/interceptor.ts";
 import { keyOf } from "#kit/idempotency/key.ts";
-import type { AnswerSealer } from "#kit/idempotency/sealing.ts";
+import { sealedAnswers } from "#kit/idempotency/sealed-answers.ts";
 import { WorkPool } from "./passwords/work-pool.ts";
-import { deriveKey, seal, unseal } from "./tokens/sealing.ts";
 
 const queue = 64;
 const maxOthers = 5;
@@ -38,7 +38,7 @@ export function keyedCalls(database: Database, { secret, poolMax }: KeyedCallsOp
   const bounded: Pick<Database, "asOne"> = {
     asOne: (fn, options) => places.run(() => database.asOne(fn, options), options?.signal),
   };
-  return sparing(idempotency(bounded, { scopeOf: scopes(secret), sealer: sealer(secret) }));
+  return sparing(idempotency(bounded, { scopeOf: scopes(secret), sealer: sealedAnswers(secret) }));
 }
 
 /** Bounds how often another request may be tried with a known key: each answer says that it is not the same password. */
@@ -78,15 +78,5 @@ function scopes(secret: Buffer) {
   return (call: ServerCall): string => {
     if (call.caller.kind === "user") return call.caller.userId;
     return createHmac("sha256", key).update(methodName(call.method)).digest("base64url");
-  };
-}
-
-function sealer(secret: Buffer): AnswerSealer {
-  const hashKey = deriveKey(secret, "taskmesh idempotency requests");
-  const sealKey = deriveKey(secret, "taskmesh idempotency answers");
-  return {
-    hash: (request) => createHmac("sha256", hashKey).update(request).digest(),
-    seal: (answer, requestHash) => seal(answer, sealKey, requestHash.toString("base64url")),
-    unseal: (sealed, requestHash) => unseal(sealed, sealKey, requestHash.toString("base64url")),
   };
 }

@@ -1,5 +1,6 @@
 import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
+import { deriveKey } from "#kit/auth/sealing.ts";
 import { TokenVerifier } from "#kit/auth/tokens.ts";
 import { systemClock } from "#kit/clock.ts";
 import { createClient } from "#kit/grpc/client.ts";
@@ -15,7 +16,6 @@ import { PasswordHasher } from "./passwords/hasher.ts";
 import { keysToProto } from "./rpc/convert.ts";
 import { rpc } from "./rpc/index.ts";
 import { KeyRing } from "./tokens/key-ring.ts";
-import { deriveKey } from "./tokens/sealing.ts";
 
 /** Starts the service; answers when it takes calls. The lifecycle owns all that it opens. */
 export function startService(config: AuthConfig, lifecycle: Lifecycle): Promise<{ port: number }> {

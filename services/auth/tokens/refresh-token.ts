@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { deriveKey, seal, unseal } from "./sealing.ts";
+import { deriveKey, seal, unseal } from "#kit/auth/sealing.ts";
 
 /** Lets scanners for leaked secrets recognise a token. */
 const prefix = "tmr_";

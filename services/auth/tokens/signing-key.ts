@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { seal, unseal } from "./sealing.ts";
+import { seal, unseal } from "#kit/auth/sealing.ts";
 
 /** An Ed25519 key pair, the private part only encrypted. */
 export interface SealedKey {

@@ -7,10 +7,10 @@ import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { signJws } from "#kit/auth/jws.ts";
+import { deriveKey } from "#kit/auth/sealing.ts";
 import { keyPair } from "#kit/auth/testing.ts";
 import { Code } from "#kit/errors.ts";
 import { newId } from "#kit/id.ts";
-import { deriveKey } from "../../../services/auth/tokens/sealing.ts";
 import { openSigningKey } from "../../../services/auth/tokens/signing-key.ts";
 import { insist, newEmail, Pair, password } from "../auth/pair.ts";
 
