@@ -25,7 +25,7 @@ export interface Delivery {
 
 /** What became of a delivery. Anything but a thrown error means that its offset may be committed. */
 export interface Outcome {
-  result: "done" | "duplicate" | "retried" | "parked" | "dead";
+  result: "done" | "passed" | "duplicate" | "retried" | "parked" | "dead";
   error?: unknown;
 }
 
@@ -67,6 +67,8 @@ export type EventHandler<P = unknown> = (
 
 /** What is done for an event before the transaction of its effect opens. */
 export interface Preparation<P> {
+  /** Whether the group has anything to do with the event; all of its topics' events unless given. Not for events that share a transaction. */
+  concerns?(event: IncomingEvent): boolean;
   /** May wait for others, a service or a mail server: no lock is held. Runs at every try, for a duplicate too. */
   prepare(event: IncomingEvent): Promise<P>;
   /**

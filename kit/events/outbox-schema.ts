@@ -1,4 +1,5 @@
 import { sqlMigration } from "#kit/db/migrate.ts";
+import { firstPartitions } from "#kit/db/partitions.ts";
 
 /**
  * A transaction's own number does not follow the order of a row lock: one that waits for the lock may have its number
@@ -33,12 +34,7 @@ export const outboxMigration = sqlMigration(
       tracestate text,
       PRIMARY KEY (xid, seq, insert_time)
     ) PARTITION BY RANGE (insert_time)`,
-    "CREATE TABLE outbox_event_default PARTITION OF outbox_event DEFAULT",
-    `DO $$ BEGIN
-      EXECUTE format('CREATE TABLE outbox_event_%s PARTITION OF outbox_event FOR VALUES FROM (%L) TO (%L)',
-        to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD'),
-        date_trunc('day', now(), 'UTC'), date_trunc('day', now(), 'UTC') + interval '24 hours');
-    END $$`,
+    ...firstPartitions({ table: "outbox_event", period: "day" }),
     // `asleep` tells writers that the relay waits for a notification; `epoch` is the number of the leader that may move it.
     `CREATE TABLE outbox_cursor (
       source text PRIMARY KEY,

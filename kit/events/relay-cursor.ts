@@ -1,4 +1,5 @@
 import type { DedicatedConnection } from "#kit/db/dedicated.ts";
+import { endHolderStatement, tryLead } from "#kit/db/leader-lock.ts";
 import { statement } from "#kit/db/statement.ts";
 import { outboxChannel } from "./outbox.ts";
 
@@ -25,17 +26,10 @@ export class LeadershipLostError extends Error {
 // "outbox" as a number; together with the source's hash it names the lock.
 const lockSpace = 0x6f757462;
 
-const tryLock = statement("relay-lock", "SELECT pg_try_advisory_lock($1, hashtext($2)) AS locked");
-
 // The session that holds the lock although its process has not shown itself for long: stopped, or its loop is stuck.
-const endFrozen = statement(
+const endFrozen = endHolderStatement(
   "relay-end-frozen",
-  `SELECT pg_terminate_backend(pid) AS ended FROM pg_locks
-   WHERE locktype = 'advisory' AND granted AND classid = $1::int8::oid AND objsubid = 2
-     AND objid = (hashtext($2)::int8 & 4294967295)::oid
-     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-     AND EXISTS (SELECT 1 FROM outbox_cursor WHERE source = $2 AND beat_time < now() - $3::float8 * interval '1 ms')`,
-  { operation: "SELECT", collection: "pg_locks" },
+  "EXISTS (SELECT 1 FROM outbox_cursor WHERE source = $2 AND beat_time < now() - $3::float8 * interval '1 ms')",
 );
 
 const takeOver = statement(
@@ -94,8 +88,7 @@ export class RelayCursor {
 
   /** Becomes the leader if nobody else is. The lock lasts as long as the session. */
   static async tryAcquire(connection: DedicatedConnection, source: string): Promise<RelayCursor | undefined> {
-    const [lock] = await connection.query<{ locked: boolean }>(tryLock, [lockSpace, source]);
-    if (!lock?.locked) return undefined;
+    if (!(await tryLead(connection, { space: lockSpace, name: source }))) return undefined;
     const [at] = await connection.query<{ xid: string; seq: bigint; epoch: bigint }>(takeOver, [source]);
     return at && new RelayCursor(connection, source, at);
   }

@@ -1,13 +1,14 @@
 import { type Clock, systemClock } from "#kit/clock.ts";
 import type { Database } from "#kit/db/database.ts";
 import { DedicatedConnection } from "#kit/db/dedicated.ts";
+import { maintainPartitions, type PartitionedTable } from "#kit/db/partitions.ts";
 import { statement } from "#kit/db/statement.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { logger } from "#observability/logger.ts";
 import type { EventProducer } from "./producer.ts";
 import { LeadershipLostError, type OutboxRow, RelayCursor } from "./relay-cursor.ts";
 import { RelayReport } from "./relay-metrics.ts";
-import { maintainPartitions } from "./relay-partitions.ts";
+import { maintainOutbox } from "./relay-partitions.ts";
 import { traceBatch } from "./relay-spans.ts";
 import { WakeUp } from "./wake-up.ts";
 
@@ -29,6 +30,8 @@ export interface RelayOptions {
   pollMs?: number;
   /** How long sent events stay in the database, in hours. */
   keepHours?: number;
+  /** The service's own tables whose partitions the active relay looks after as well. */
+  partitioned?: readonly PartitionedTable[];
   /** After how long without a sign of life the leader is replaced, in milliseconds. */
   frozenMs?: number;
 }
@@ -64,6 +67,7 @@ const defaults = {
   coalesceMs: 20,
   pollMs: 1000,
   keepHours: 24,
+  partitioned: [],
   frozenMs: 10_000,
 };
 
@@ -123,7 +127,7 @@ class OutboxRelay implements Relay {
   async #connected(): Promise<void> {
     const { database, source, frozenMs } = this.#options;
     const connection = await DedicatedConnection.open({
-      url: database.url,
+      url: database.directUrl,
       applicationName: `${database.applicationName} relay`,
     });
     connection.lost.addEventListener("abort", () => this.#wake.notify());
@@ -220,8 +224,10 @@ class OutboxRelay implements Relay {
   }
 
   async #maintain(cursor: RelayCursor): Promise<void> {
-    const { clock, keepHours } = this.#options;
-    await maintainPartitions(cursor.connection, { now: clock.now(), keepHours, position: cursor.position });
+    const { clock, keepHours, partitioned } = this.#options;
+    const now = clock.now();
+    await maintainOutbox(cursor.connection, { now, keepHours, position: cursor.position });
+    for (const table of partitioned) await maintainPartitions(cursor.connection, table, { now });
   }
 
   /** Waits out the whole time unless the relay stops or its session ends. */

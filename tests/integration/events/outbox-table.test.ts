@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { DedicatedConnection } from "#kit/db/dedicated.ts";
 import { appendOutboxAll, type OutgoingEvent, outboxCte, outboxParameters } from "#kit/events/outbox.ts";
 import { startRelay } from "#kit/events/relay.ts";
-import { maintainPartitions } from "#kit/events/relay-partitions.ts";
+import { maintainOutbox } from "#kit/events/relay-partitions.ts";
 import { newId } from "#kit/id.ts";
 import { until } from "../../_util/until.ts";
 import { collect, openStage, type Stage } from "./stage.ts";
@@ -67,7 +67,7 @@ const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 const everything = ["9223372036854775807", "9223372036854775807"] as const;
 
 test("partitions of the coming days are made, and events go into the day's own", async () => {
-  await maintainPartitions(connection, { now: new Date(), keepHours: 24, position: ["0", "0"] });
+  await maintainOutbox(connection, { now: new Date(), keepHours: 24, position: ["0", "0"] });
   expect(await partitions()).toEqual([dayOf(inDays(0)), dayOf(inDays(1)), dayOf(inDays(2)), "default"]);
   await stage.database.transactional((em) => appendOutboxAll(em, [event(1)]));
   expect(await connection.query("SELECT 1 FROM outbox_event_default")).toEqual([]);
@@ -76,20 +76,20 @@ test("partitions of the coming days are made, and events go into the day's own",
 test("a partition goes when all of it is sent and old, and not before", async () => {
   await stage.database.transactional((em) => appendOutboxAll(em, [event(1)]));
   const today = dayOf(inDays(0));
-  await maintainPartitions(connection, { now: inDays(3), keepHours: 24, position: ["0", "0"] });
+  await maintainOutbox(connection, { now: inDays(3), keepHours: 24, position: ["0", "0"] });
   expect(await partitions()).toContain(today);
-  await maintainPartitions(connection, { now: inDays(1), keepHours: 24, position: everything });
+  await maintainOutbox(connection, { now: inDays(1), keepHours: 24, position: everything });
   expect(await partitions()).toContain(today);
-  await maintainPartitions(connection, { now: inDays(3), keepHours: 24, position: everything });
+  await maintainOutbox(connection, { now: inDays(3), keepHours: 24, position: everything });
   expect(await partitions()).not.toContain(today);
 });
 
 test("a day whose events are in the default partition stays there until they are sent and old", async () => {
   await connection.query(`DROP TABLE outbox_event_${dayOf(inDays(0))}`);
   await stage.database.transactional((em) => appendOutboxAll(em, [event(1)]));
-  await maintainPartitions(connection, { now: new Date(), keepHours: 24, position: ["0", "0"] });
+  await maintainOutbox(connection, { now: new Date(), keepHours: 24, position: ["0", "0"] });
   expect(await partitions()).not.toContain(dayOf(inDays(0)));
   expect(await connection.query("SELECT 1 FROM outbox_event_default")).toHaveLength(1);
-  await maintainPartitions(connection, { now: inDays(3), keepHours: 24, position: everything });
+  await maintainOutbox(connection, { now: inDays(3), keepHours: 24, position: everything });
   expect(await connection.query("SELECT 1 FROM outbox_event_default")).toEqual([]);
 });
