@@ -4,6 +4,7 @@ import { type EnvSchema, env, type Values } from "./env.ts";
 export function databaseEnvironment(variable: string) {
   return {
     databaseUrl: env.url(variable, ["postgres", "postgresql"]),
+    databasePoolerUrl: env.optional(env.url(variable.replace(/_URL$/, "_POOLER_URL"), ["postgres", "postgresql"])),
     poolMin: env.integer("DB_POOL_MIN", { default: 2, min: 0, max: 1_000 }),
     poolMax: env.integer("DB_POOL_MAX", { default: 10, min: 1, max: 1_000 }),
     poolAcquireTimeout: env.seconds("DB_POOL_ACQUIRE_TIMEOUT", { default: 1.5, min: 0.5, max: 600 }),
@@ -15,7 +16,9 @@ export function databaseEnvironment(variable: string) {
 /** The same, as the database takes it. */
 export function databaseConfig(values: Values<ReturnType<typeof databaseEnvironment>>) {
   return {
-    url: driverUrl(values.databaseUrl),
+    url: driverUrl(values.databasePoolerUrl ?? values.databaseUrl),
+    /** Past the pooler, if there is one. */
+    directUrl: driverUrl(values.databaseUrl),
     pool: {
       min: Math.min(values.poolMin, values.poolMax),
       max: values.poolMax,

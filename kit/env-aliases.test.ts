@@ -53,6 +53,18 @@ describe("a database's address", () => {
     );
   });
 
+  it("through a pooler is its own variable, else the database's at DATABASE_POOLER_HOST; what needs a session goes past it", () => {
+    const own = { TASK_DB_URL: "postgres://me:secret@own:5/task" };
+    const pooled = (more: Record<string, string>) => {
+      const { url, directUrl } = task({ ...own, ...more }).database;
+      return [url, directUrl];
+    };
+    expect(pooled({})).toEqual([own.TASK_DB_URL, own.TASK_DB_URL]);
+    const host = { DATABASE_POOLER_HOST: "pgbouncer:6432" };
+    expect(pooled(host)).toEqual(["postgres://me:secret@pgbouncer:6432/task", own.TASK_DB_URL]);
+    expect(pooled({ ...host, TASK_DB_POOLER_URL: "postgres://p/task" })[0]).toBe("postgres://p/task");
+  });
+
   it("of reads is its own variable, else that of the writes at DATABASE_READ_HOST", () => {
     const replica = (source: Record<string, string>) => task(source).database.replica;
     const read = { DATABASE_READ_HOST: "replica-1" };

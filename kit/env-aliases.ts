@@ -20,7 +20,8 @@ const aliases: readonly {
     names: ["DATABASE_HOST", "DATABASE_PORT", "DATABASE_USERNAME", "DATABASE_PASSWORD", "DATABASE_NAME"],
     find: databaseParts,
   },
-  { variable: /^[A-Z]+_DB_READ_URL$/, names: ["DATABASE_READ_HOST"], find: readHost },
+  { variable: /^[A-Z]+_DB_READ_URL$/, names: ["DATABASE_READ_HOST"], find: atHost("DATABASE_READ_HOST") },
+  { variable: /^[A-Z]+_DB_POOLER_URL$/, names: ["DATABASE_POOLER_HOST"], find: atHost("DATABASE_POOLER_HOST") },
   {
     variable: /^DB_POOL_MAX$/,
     names: ["connection_limit in the database's URL"],
@@ -89,15 +90,17 @@ function databaseParts(source: Source, variable: string): Given | undefined {
   };
 }
 
-/** The database of the writes, at another host: `replica` or `replica:5433`. */
-function readHost(source: Source, variable: string): Given | undefined {
-  const own = variable.replace(/_READ_URL$/, "_URL");
-  const file = source[`${own}_FILE`];
-  const text = source.DATABASE_READ_HOST && (source[own] || textIn(file) || givenElsewhere(own, source)?.text);
-  if (!text || !URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  url.host = source.DATABASE_READ_HOST as string;
-  return { text: url.href, from: "DATABASE_READ_HOST" };
+/** The service's own database at the host that a variable names: `replica` or `replica:5433`. */
+function atHost(name: string) {
+  return (source: Source, variable: string): Given | undefined => {
+    const own = variable.replace(/_(READ|POOLER)_URL$/, "_URL");
+    const host = source[name];
+    const text = host && (source[own] || textIn(source[`${own}_FILE`]) || givenElsewhere(own, source)?.text);
+    if (!text || !URL.canParse(text)) return undefined;
+    const url = new URL(text);
+    url.host = host;
+    return { text: url.href, from: name };
+  };
 }
 
 function textIn(file: string | undefined): string | undefined {

@@ -39,21 +39,35 @@ export async function untilAborted<T>(signal: AbortSignal | undefined, work: Pro
   }
 }
 
-/** Cancels queries over connections of its own, so that it works while the pool is exhausted. */
-export class Canceller {
-  readonly #pool: pg.Pool;
+const cancelMs = 2_000;
 
-  constructor(options: pg.PoolConfig) {
-    this.#pool = new pg.Pool({ ...options, max: 2, idleTimeoutMillis: 5000, allowExitOnIdle: true });
-    this.#pool.on("error", () => {});
-  }
+/** What the driver has beside what its types say. */
+type Wire = pg.Connection & {
+  connect(port: number | string, host?: string): void;
+  requestSsl(): void;
+  cancel(processId: number, secretKey: number): void;
+};
+type Cancellable = pg.Client & { processID: number | null; secretKey: number | null };
 
-  /** Asks the backend to give up its query. Never fails: the query then runs into its own timeout. */
-  async cancel(backend: number): Promise<void> {
-    await this.#pool.query("SELECT pg_cancel_backend($1)", [backend]).catch(() => {});
-  }
-
-  close(): Promise<void> {
-    return this.#pool.end();
-  }
+/**
+ * Asks the server to give up what the session is doing, by a request of its own (PostgreSQL's frontend/backend protocol,
+ * "Canceling Requests in Progress"): it needs no session, so that it works while none is to be had, and a pooler in between
+ * passes it on to whichever session has the query. Answers when it has gone out. Never fails: the query then runs into its
+ * own timeout.
+ */
+export function cancelQuery(client: pg.Client): Promise<void> {
+  const { host, port, ssl, processID, secretKey } = client as Cancellable;
+  if (processID === null || secretKey === null) return Promise.resolve();
+  const sent = Promise.withResolvers<void>();
+  const wire = new pg.Connection({ ssl }) as Wire;
+  const timer = setTimeout(() => wire.stream.destroy(), cancelMs);
+  const send = () => wire.cancel(processID, secretKey);
+  wire.on("connect", () => (ssl ? wire.requestSsl() : send()));
+  wire.on("sslconnect", send);
+  wire.on("error", () => wire.stream.destroy());
+  // The server answers nothing; it closes the connection once it has passed the request on.
+  wire.on("end", () => sent.resolve());
+  if (host.startsWith("/")) wire.connect(`${host}/.s.PGSQL.${port}`);
+  else wire.connect(port, host);
+  return sent.promise.finally(() => clearTimeout(timer));
 }

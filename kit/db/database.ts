@@ -9,7 +9,7 @@ import { ServiceError } from "#kit/errors.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { logger } from "#observability/logger.ts";
 import { observe } from "#observability/metrics.ts";
-import { abortError, activeSignal, Canceller, cancelledBy, untilAborted } from "./cancellation.ts";
+import { abortError, activeSignal, cancelledBy, untilAborted } from "./cancellation.ts";
 import { EnclosingTransaction } from "./enclosing.ts";
 import { encryptionOf } from "./encryption.ts";
 import { isConnectionError, isRefusal, toServiceError } from "./errors.ts";
@@ -18,15 +18,17 @@ import { Patience } from "./patience.ts";
 import { Answers, DatabaseProbe } from "./probe.ts";
 import { ReadReplica } from "./read-replica.ts";
 import { sessionClass, withRowTypes } from "./session.ts";
+import { sessionLimits } from "./session-limits.ts";
 import { rowTypes, type Statement, statement } from "./statement.ts";
 
 export type { EntityManager, EntitySchema, MigrationEntry };
 
 const log = logger("db");
-const defaultStatementTimeoutMs = 1500;
 
 export interface DatabaseOptions {
   url: string;
+  /** The same database past a pooler that `url` leads to, for what belongs to a session: migrations, the relay's lock. */
+  directUrl?: string | undefined;
   entities: EntitySchema[];
   /** In the order in which they run. */
   migrations: MigrationEntry[];
@@ -49,6 +51,8 @@ export interface PoolOptions {
   acquireMs?: number;
   /** How long a connection beyond `min` is kept without work, in milliseconds. */
   idleMs?: number;
+  /** False for a second pool of a process: the metrics are those of the first. */
+  isMeasured?: boolean;
 }
 
 export interface QueryOptions {
@@ -69,8 +73,9 @@ export interface TransactionOptions {
  * Fails with one plain line when the database does not answer within the start timeout.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const connection = { connectionString: options.url, application_name: options.applicationName };
-  const ran = await whenReachable(options, () => migrate(connection, options.migrations));
+  const { directUrl = options.url, applicationName } = options;
+  const connection = { connectionString: directUrl, application_name: applicationName };
+  const ran = await whenReachable(directUrl, options.startTimeoutMs, () => migrate(connection, options.migrations));
   if (ran.length > 0) log.info({ migrations: ran }, "migrated the database");
   const database = new Database(options);
   options.lifecycle.use("database", database, () => database.close());
@@ -81,10 +86,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 export class Database {
   readonly orm: MikroORM;
   readonly url: string;
+  /** For a session of its own: not through a pooler. */
+  readonly directUrl: string;
   readonly applicationName: string;
   readonly replica: ReadReplica | undefined;
   readonly #pool: pg.Pool;
-  readonly #canceller: Canceller;
   readonly #probe: DatabaseProbe;
   readonly #patience: Patience;
   readonly #stopObserving: (() => void)[];
@@ -95,16 +101,16 @@ export class Database {
   /** Opens the pool without waiting or migrating; processes use `openDatabase`. */
   constructor(options: Omit<DatabaseOptions, "lifecycle" | "migrations">) {
     this.url = options.url;
+    this.directUrl = options.directUrl ?? options.url;
     this.applicationName = options.applicationName;
     const connection = { connectionString: options.url, application_name: options.applicationName };
     const answers = new Answers();
-    this.#canceller = new Canceller(connection);
     this.#probe = new DatabaseProbe(connection, answers);
-    const opened = openOrm(options, this.#canceller, answers);
+    const opened = openOrm(options, answers);
     this.orm = opened.orm;
     this.#pool = opened.pool;
     this.#patience = new Patience({ pool: opened.pool, probe: this.#probe, answers });
-    this.#stopObserving = observePool(this.#pool);
+    this.#stopObserving = options.pool?.isMeasured === false ? [] : observePool(this.#pool);
     this.replica = openReplica(options);
   }
 
@@ -232,7 +238,6 @@ export class Database {
     await this.#probe.close();
     await this.replica?.close();
     await this.orm.close(true);
-    await this.#canceller.close();
   }
 
   async #guarded<T>(signal: AbortSignal | undefined, fn: () => Promise<T>): Promise<T> {
@@ -279,7 +284,7 @@ const kitTables = [
   /^mikro_orm_migrations$/,
 ];
 
-function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, canceller: Canceller, answers: Answers) {
+function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, answers: Answers) {
   const { hostname, port, pathname } = new URL(options.url);
   const { min, max, acquireMs = 1_500, idleMs = 10_000 } = options.pool ?? { min: 2, max: 10 };
   const attributes = { "db.system.name": "postgresql", "db.namespace": pathname.slice(1) };
@@ -288,18 +293,20 @@ function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, can
     clientUrl: options.url,
     entities: options.entities,
     discovery: { warnWhenNoEntities: false },
+    // It is there: the migrations have run. A pooler may know it by another name.
+    ensureDatabase: false,
     pool: { min, max, idleTimeoutMillis: idleMs },
     forceUtcTimezone: true,
     schemaGenerator: { skipTables: kitTables },
     driverOptions: {
-      Client: sessionClass({ canceller, answers, attributes }),
+      Client: sessionClass({ answers, attributes }),
       onPoolCreated: (created: pg.Pool) => {
         pool = created;
       },
       application_name: options.applicationName,
       ssl: encryptionOf(options.url),
-      statement_timeout: options.statementTimeoutMs ?? defaultStatementTimeoutMs,
-      idle_in_transaction_session_timeout: 5000,
+      statement_timeout: options.statementTimeoutMs ?? sessionLimits.statement_timeout,
+      idle_in_transaction_session_timeout: sessionLimits.idle_in_transaction_session_timeout,
       connectionTimeoutMillis: acquireMs,
       keepAlive: true,
     },
@@ -310,7 +317,7 @@ function openOrm(options: Omit<DatabaseOptions, "lifecycle" | "migrations">, can
 }
 
 function openReplica(options: Omit<DatabaseOptions, "lifecycle" | "migrations">): ReadReplica | undefined {
-  const { replica, url, applicationName, pool, statementTimeoutMs = defaultStatementTimeoutMs } = options;
+  const { replica, url, applicationName, pool, statementTimeoutMs = sessionLimits.statement_timeout } = options;
   if (replica === undefined) return undefined;
   return new ReadReplica({
     ...{ ...replica, primaryUrl: url, applicationName, statementTimeoutMs },
@@ -329,7 +336,7 @@ function observePool(pool: pg.Pool): (() => void)[] {
   ];
 }
 
-async function whenReachable<T>({ url, startTimeoutMs = 30_000 }: DatabaseOptions, fn: () => Promise<T>): Promise<T> {
+async function whenReachable<T>(url: string, startTimeoutMs = 30_000, fn: () => Promise<T>): Promise<T> {
   const { hostname, port, pathname, username } = new URL(url);
   const address = `${hostname}:${port || 5432}${pathname}`;
   const end = Date.now() + startTimeoutMs;

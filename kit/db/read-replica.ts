@@ -1,7 +1,6 @@
 import pg from "pg";
 import { logger } from "#observability/logger.ts";
 import { observe } from "#observability/metrics.ts";
-import { Canceller } from "./cancellation.ts";
 import { flushed, type Position, PositionReader, replayed } from "./position.ts";
 import { Answers } from "./probe.ts";
 import { ReplicaLag } from "./replica-lag.ts";
@@ -34,7 +33,6 @@ const idleMs = 10_000;
 export class ReadReplica {
   readonly maxLagMs: number;
   readonly #pool: pg.Pool;
-  readonly #canceller: Canceller;
   readonly #primary: PositionReader;
   readonly #own: PositionReader;
   readonly #stopObserving: () => void;
@@ -51,11 +49,10 @@ export class ReadReplica {
   constructor({ url, primaryUrl, applicationName, poolMax, statementTimeoutMs, maxLagMs }: ReadReplicaOptions) {
     this.maxLagMs = maxLagMs;
     const connection = { connectionString: url, application_name: applicationName };
-    this.#canceller = new Canceller(connection);
     const attributes = { "db.system.name": "postgresql", "db.namespace": new URL(url).pathname.slice(1) };
     this.#pool = new pg.Pool({
       ...connection,
-      Client: sessionClass({ canceller: this.#canceller, answers: new Answers(), attributes }),
+      Client: sessionClass({ answers: new Answers(), attributes }),
       max: poolMax,
       connectionTimeoutMillis: patienceMs,
       statement_timeout: statementTimeoutMs,
@@ -107,7 +104,6 @@ export class ReadReplica {
     clearInterval(this.#looks);
     this.#stopObserving();
     await Promise.all([this.#pool.end(), this.#primary.close(), this.#own.close()]);
-    await this.#canceller.close();
   }
 
   #isFresh(): boolean {

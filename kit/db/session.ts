@@ -3,7 +3,7 @@ import pg from "pg";
 import { histogram } from "#observability/metrics.ts";
 import type { SpanAttributes, SpanName } from "#observability/names.ts";
 import { activeSpan, markFailed, type Span, SpanKind, startSpan } from "#observability/tracing.ts";
-import { abortError, activeSignal, type Canceller } from "./cancellation.ts";
+import { abortError, activeSignal, cancelQuery } from "./cancellation.ts";
 import type { Answers } from "./probe.ts";
 import { knownStatement, rowTypes, type StatementSummary, summarize } from "./statement.ts";
 
@@ -11,7 +11,6 @@ type Query = pg.QueryConfig<unknown[]>;
 type Send = (...args: unknown[]) => unknown;
 
 export interface SessionContext {
-  canceller: Canceller;
   answers: Answers;
   /** The same on every span: which system, which database. */
   attributes: SpanAttributes;
@@ -59,7 +58,7 @@ async function run(context: SessionContext, client: pg.Client, query: Query, sen
   const started = performance.now();
   let cancelling: Promise<void> | undefined;
   const cancel = () => {
-    cancelling = context.canceller.cancel((client as unknown as { processID: number }).processID);
+    cancelling = cancelQuery(client);
   };
   signal?.addEventListener("abort", cancel, { once: true });
   try {

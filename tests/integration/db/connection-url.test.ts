@@ -10,6 +10,7 @@ import { databaseConfig, databaseEnvironment } from "#kit/database-config.ts";
 import { type Database, execute, openDatabase } from "#kit/db/database.ts";
 import { sqlMigration } from "#kit/db/migrate.ts";
 import { readEnv } from "#kit/env.ts";
+import { Code } from "#kit/errors.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { edgeCertificate } from "../../../cli/runner/certificate.ts";
 import { createTestDatabase, type TestDatabase, testPool } from "../../_util/database.ts";
@@ -109,6 +110,24 @@ describe("a database's URL", () => {
     expect(await Promise.all(waiting)).toEqual(Array(5).fill([{ one: 1 }]));
     expect(seen.plain).toBe(0);
     expect(seen.encrypted).toBeGreaterThanOrEqual(10);
+    await look.end();
+  });
+
+  it("with sslmode=require encrypts the request that ends an aborted call's query, too", async () => {
+    const database = await open("sslmode=require");
+    const look = testPool(own.url, 1);
+    const running = async () => {
+      const sql =
+        "SELECT count(*)::int AS count FROM pg_stat_activity WHERE query LIKE '%an encrypted call' AND pid <> pg_backend_pid()";
+      return (await look.query<{ count: number }>(`${sql} AND state = 'active'`)).rows[0]?.count;
+    };
+    const caller = new AbortController();
+    const work = database.query("SELECT pg_sleep(1.2) -- an encrypted call", [], { signal: caller.signal });
+    const ended = work.catch((error) => error);
+    await until("the query to run", async () => (await running()) === 1, { everyMs: 10 });
+    caller.abort();
+    expect(await ended).toMatchObject({ code: Code.CANCELLED });
+    expect([await running(), seen.plain]).toEqual([0, 0]);
     await look.end();
   });
 
