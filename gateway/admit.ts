@@ -1,8 +1,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { ServiceError } from "#kit/errors.ts";
-import { policyOf } from "#kit/grpc/policy.ts";
-import { priorityOf } from "#kit/overload/priority.ts";
+import { type MethodPolicy, policyOf } from "#kit/grpc/policy.ts";
+import { priorityOf, shedHeader } from "#kit/overload/priority.ts";
 import { authenticate } from "./authenticate.ts";
 import type { GatewayContext } from "./context.ts";
 import type { EdgeCall } from "./edge-call.ts";
@@ -14,19 +14,36 @@ import { notExposed } from "./errors/edge-error.ts";
  * this process can do, or UNIMPLEMENTED.
  */
 export async function admit(context: GatewayContext, call: EdgeCall, method: DescMethod): Promise<void> {
-  const { limits, load } = context;
+  const { load } = context;
   const policy = policyOf(method);
   if (policy === undefined) throw notExposed(method);
-  load?.check(priorityOf(method));
   call.load = load;
+  mustHaveRoom(call, method);
+  const settle = () => settleCaller(context, call, method, policy);
+  await (load === undefined ? settle() : load.hold(settle));
+  const { passes } = context.openness;
+  if (passes !== undefined) call.passing = headersLike(passes, call);
+}
+
+/** Who calls, and whether that is one call too many of theirs. */
+async function settleCaller(context: GatewayContext, call: EdgeCall, method: DescMethod, policy: MethodPolicy) {
+  const { limits } = context;
   const token = await authenticate(call, method, context).catch(async (error: unknown) => {
     const isCounted = error instanceof ServiceError && error.reason === ErrorReason.RATE_LIMITED;
     if (!isCounted) await limits.countCall(call, policy, undefined);
     throw error;
   });
   await limits.countCall(call, policy, token);
-  const { passes } = context.openness;
-  if (passes !== undefined) call.passing = headersLike(passes, call);
+}
+
+/** Throws RESOURCE_EXHAUSTED where the call is more than this process can do just now, and tells Envoy. */
+export function mustHaveRoom({ load, answerHeader }: EdgeCall, method: DescMethod): void {
+  try {
+    load?.check(priorityOf(method));
+  } catch (error) {
+    answerHeader(shedHeader, "1");
+    throw error;
+  }
 }
 
 function headersLike(pattern: RegExp, { headers }: EdgeCall): Record<string, string> {

@@ -8,6 +8,7 @@ import { mustBeValid } from "#kit/grpc/validation.ts";
 import { priorityOf } from "#kit/overload/priority.ts";
 import { attributes } from "#observability/names.ts";
 import { activeSpan, setAttributes } from "#observability/tracing.ts";
+import { mustHaveRoom } from "./admit.ts";
 import type { EdgeCall } from "./edge-call.ts";
 import { conditionHeaders } from "./etag.ts";
 
@@ -33,6 +34,8 @@ export async function forwardUnary(
     mustBeValid(method.input, message);
     const options = { ...optionsOf(call, method, waiting), onFailure };
     const send = () => forwarder.forwardUnary(method, message, options);
+    // Others may have come while this one's message was read.
+    mustHaveRoom(call, method);
     return call.load === undefined ? send() : call.load.run(method, priorityOf(method), send);
   };
   return call.sessionCookies ? call.sessionCookies.around(call, method, message, send) : send();

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Health } from "#gen/grpc/health/v1/health_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import { setMeter } from "#observability/metrics.ts";
+import { PrometheusMeter } from "#observability/prometheus-meter.ts";
 import { notFound, type ServiceError, unavailable } from "../errors.ts";
 import { Breakers } from "./breaker.ts";
 import { cancelled, deadlineExceeded } from "./server-call.ts";
@@ -92,5 +94,25 @@ describe("the breaker of an RPC", () => {
     const health = Health.method.check as unknown as typeof open;
     for (let n = 0; n < 20; n++) await call(5_000, deadlineExceeded(), health);
     expect(await call(1, "well", health)).toBe(true);
+  });
+
+  it("says of each RPC whether it is open, and how often it was, from the first call on", async () => {
+    const meter = new PrometheusMeter({ "service.name": "task", "service.instance.id": "task-1" });
+    setMeter(meter);
+    const told = () =>
+      ["taskmesh_breaker_open", "taskmesh_breaker_opened_total"].map((name) => {
+        const line = meter.render("text").match(new RegExp(`^${name}\\{[^}]*Open"[^}]*\\} (\\d+)`, "m"));
+        return Number(line?.[1] ?? Number.NaN);
+      });
+    const { call, hang, wait } = stage();
+    await call(1, "well");
+    expect(told()).toEqual([0, 0]);
+    await hang(10);
+    expect(told()).toEqual([1, 1]);
+    wait(500);
+    await call(1, "well");
+    expect(told()).toEqual([0, 1]);
+    await hang(10);
+    expect(told()).toEqual([1, 2]);
   });
 });

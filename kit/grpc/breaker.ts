@@ -1,11 +1,14 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { logger } from "#observability/logger.ts";
+import { counter, upDownCounter } from "#observability/metrics.ts";
 import { attributes } from "#observability/names.ts";
 import { Code, type ServiceError, unavailable } from "../errors.ts";
 import { methodName } from "./definition.ts";
 import { policyOf, timeoutOf } from "./policy.ts";
 
 const log = logger("breaker");
+const open = upDownCounter("taskmesh.breaker.open");
+const opened = counter("taskmesh.breaker.opened");
 
 /** So many in a row that hung and failed, and the next one is not waited for. */
 const threshold = 10;
@@ -53,6 +56,10 @@ export class Breakers {
     let breaker = this.#breakers.get(method);
     if (breaker === undefined) {
       breaker = new Breaker(methodName(method));
+      const labels = { [attributes.rpcMethod]: methodName(method) };
+      // Known from the first call on, so that the first opening is seen as a growth.
+      open.add(0, labels);
+      opened.add(0, labels);
       this.#breakers.set(method, breaker);
     }
     return breaker;
@@ -83,6 +90,7 @@ class Breaker {
     if (this.#openedAt === undefined) return;
     this.#openedAt = undefined;
     this.#isOnTrial = false;
+    open.add(-1, { [attributes.rpcMethod]: this.#method });
     log.info({ [attributes.rpcMethod]: this.#method }, "breaker closed: calls are answered again");
   }
 
@@ -90,6 +98,8 @@ class Breaker {
     this.#inARow += 1;
     if (this.#inARow < threshold) return;
     if (this.#openedAt === undefined) {
+      open.add(1, { [attributes.rpcMethod]: this.#method });
+      opened.add(1, { [attributes.rpcMethod]: this.#method });
       log.warn({ [attributes.rpcMethod]: this.#method }, "breaker open: calls hang, and are refused for now");
     }
     this.#openedAt = now;

@@ -22,6 +22,8 @@ export class ServerCall implements CallContext, TimeLimited {
   priority: Priority | undefined;
   /** In milliseconds since the epoch; Infinity when there is none. */
   deadlineMs: number;
+  /** Whether the answer has to show all that is committed, which a replica may not know yet. */
+  mustBeCurrent = false;
   /** Sent with the status; undefined while there are none. */
   trailers: Metadata | undefined;
   /** Sent before the first message; undefined while there are none. */

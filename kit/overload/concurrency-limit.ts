@@ -3,14 +3,17 @@ import { performance } from "node:perf_hooks";
 const lookMs = 20;
 const windowMs = 100;
 const longestWindowMs = 1_000;
-const decrease = 0.9;
+/** It falls to half at most at a time: a short stall is no change of what can be done. */
+const firstTimes = 4;
+const deepestCut = 0.5;
+const slightestCut = 0.9;
 /** Fewer answers than this say nothing about all of them. */
 const fewAnswers = 10;
 
 export interface ConcurrencyLimitOptions {
   /** It never falls below this. */
   min: number;
-  /** Nor rises above this; here it starts. */
+  /** Nor rises above this. */
   max: number;
   /** How late the event loop may be all the time, in milliseconds. */
   loopDelayMs: number;
@@ -19,10 +22,11 @@ export interface ConcurrencyLimitOptions {
 }
 
 /**
- * How many calls a process may have under way: additive increase, multiplicative decrease (AIMD, as TCP), looked at ten
- * times a second. It falls while work stands in a queue: while the event loop was late at every look, as CoDel (RFC 8289)
- * takes the least delay of a while, so that one long computation does not count; or while most answers were late, for the
- * queue may be further on. Idle processes do not look.
+ * How many calls a process may have under way, looked at ten times a second. While work stands in a queue it falls to as
+ * many as are answered within the time that they may take, at the pace of the last look (Little's law: under way = pace ×
+ * time). Else it rises by its square root. Work stands in a queue while the event loop was late at every look, as CoDel
+ * (RFC 8289) takes the least delay of a while, so that one long computation does not count; or while most answers were
+ * late, for the queue may be further on. Idle processes do not look.
  */
 export class ConcurrencyLimit {
   readonly #options: ConcurrencyLimitOptions;
@@ -37,11 +41,17 @@ export class ConcurrencyLimit {
   #peak = 0;
   #answers = 0;
   #lateAnswers = 0;
+  #allowedMs = 0;
 
   constructor(options: ConcurrencyLimitOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#limit = options.max;
+    this.#limit = this.#first;
+  }
+
+  /** Before anything is known: what comes all at once must not stand in a queue for long. */
+  get #first(): number {
+    return Math.min(this.#options.max, this.#options.min * firstTimes);
   }
 
   get limit(): number {
@@ -64,12 +74,13 @@ export class ConcurrencyLimit {
     if (this.#timer === undefined) this.#watch();
   }
 
-  /** Counts it as ended; `isLate` when it took too long. One that failed soon says nothing: undefined. */
-  leave(isLate: boolean | undefined): void {
+  /** Counts it as ended, after so long where so much would have been in time. One that failed soon says nothing: undefined. */
+  leave(tookMs: number | undefined, allowedMs: number): void {
     this.#inFlight -= 1;
-    if (isLate === undefined) return;
+    if (tookMs === undefined) return;
     this.#answers += 1;
-    if (isLate) this.#lateAnswers += 1;
+    this.#allowedMs += allowedMs;
+    if (tookMs > allowedMs) this.#lateAnswers += 1;
   }
 
   /** Looks at the clock; called every 20 ms while there are calls. */
@@ -99,7 +110,7 @@ export class ConcurrencyLimit {
   /** With nothing under way there is no queue: what was learnt of the last one is over. */
   #rest(): void {
     this.close();
-    this.#limit = this.#options.max;
+    this.#limit = this.#first;
   }
 
   #begin(now: number): void {
@@ -109,6 +120,7 @@ export class ConcurrencyLimit {
     this.#peak = this.#inFlight;
     this.#answers = 0;
     this.#lateAnswers = 0;
+    this.#allowedMs = 0;
   }
 
   #judge(now: number): void {
@@ -118,10 +130,15 @@ export class ConcurrencyLimit {
     // Where answers are few, more of them are awaited.
     if (!isLate && !isEnough && now - this.#windowAt < longestWindowMs) return;
     const isSlow = isEnough && this.#lateAnswers * 2 > this.#answers;
-    this.#limit =
-      isLate || isSlow
-        ? Math.max(min, Math.floor(Math.min(this.#limit, this.#peak) * decrease))
-        : Math.min(max, this.#limit + Math.ceil(Math.sqrt(this.#limit)));
+    if (isLate || isSlow) this.#limit = Math.max(min, this.#lower(now - this.#windowAt));
+    // Where it was not needed, nothing was learnt about more.
+    else if (this.#peak * 2 > this.#limit) this.#limit = Math.min(max, this.#limit + Math.ceil(Math.sqrt(this.#limit)));
     this.#begin(now);
+  }
+  /** What the pace allows; in any case less than there was, or it would never fall while answers are few but not late. */
+  #lower(windowMs: number): number {
+    const before = Math.min(this.#limit, this.#peak);
+    const paced = this.#allowedMs / windowMs;
+    return Math.floor(Math.min(before * slightestCut, Math.max(before * deepestCut, paced)));
   }
 }

@@ -19,8 +19,6 @@ export const shares: Readonly<Record<Priority, number>> = { urgent: 1, write: 0.
 const retryAfterMs = 1_000;
 /** After so long without a refusal, the next one is told of again. */
 const quietMs = 10_000;
-/** A call is late that took more than this share of the time that its method may take. */
-const lateShare = 0.05;
 
 /**
  * Takes as many calls as the process can do, and refuses the least important of the others at once. A refusal is
@@ -28,10 +26,13 @@ const lateShare = 0.05;
  */
 export class LoadShed {
   readonly #limit: ConcurrencyLimit;
+  readonly #lateShare: number;
   #refusedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ConcurrencyLimitOptions, lifecycle: Lifecycle) {
+  /** A call is late that took more than `lateShare` of the time that its method may take. */
+  constructor(options: ConcurrencyLimitOptions, lifecycle: Lifecycle, lateShare = 0.05) {
     this.#limit = new ConcurrencyLimit(options);
+    this.#lateShare = lateShare;
     const stop = [
       observe("taskmesh.overload.limit", (record) => record(this.#limit.limit)),
       observe("taskmesh.overload.in_flight", (record) => record(this.#limit.inFlight)),
@@ -47,6 +48,16 @@ export class LoadShed {
     if (!this.#limit.hasRoom(shares[priority])) throw this.#refuse(priority);
   }
 
+  /** Counts what comes before a call while it runs; it says nothing of how long calls take. Throws what it throws. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.#limit.enter();
+    try {
+      return await work();
+    } finally {
+      this.#limit.leave(undefined, 0);
+    }
+  }
+
   /** Takes a unary call, and counts it while it runs. Throws RESOURCE_EXHAUSTED, and what it throws. */
   async run<T>(method: DescMethod, priority: Priority, call: () => Promise<T>): Promise<T> {
     this.check(priority);
@@ -58,8 +69,9 @@ export class LoadShed {
       isWell = true;
       return answer;
     } finally {
-      const isLate = performance.now() - start > (timeoutOf(method) ?? Number.POSITIVE_INFINITY) * lateShare;
-      this.#limit.leave(isLate || isWell ? isLate : undefined);
+      const tookMs = performance.now() - start;
+      const allowedMs = (timeoutOf(method) ?? Number.POSITIVE_INFINITY) * this.#lateShare;
+      this.#limit.leave(isWell || tookMs > allowedMs ? tookMs : undefined, allowedMs);
     }
   }
 

@@ -36,7 +36,7 @@ function run({ offered, capacity, limit }: Process, clock: { now: number }, pars
   const end = (since: number) => {
     const ms = clock.now - since;
     if (ms <= timeoutMs && since > warmUpMs) took.push(ms);
-    limit?.leave(ms > lateMs);
+    limit?.leave(ms, lateMs);
   };
   while (clock.now < seconds * 1000) {
     // One turn of the event loop: timers, then all that has come.

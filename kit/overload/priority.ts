@@ -10,6 +10,9 @@ export type Priority = (typeof priorities)[number];
 /** Tells a service on whose behalf a process of the mesh calls; the edge takes it from strangers. */
 export const priorityHeader = "x-mesh-priority";
 
+/** On an answer of the gateway: it was one call too many for it. Envoy learns from that, and keeps it to itself. */
+export const shedHeader = "x-mesh-shed";
+
 /** What costs as much as this many ordinary calls is batch work, and can wait. */
 const batchCost = 10;
 
