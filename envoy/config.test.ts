@@ -135,6 +135,7 @@ describe("RPCs", () => {
       streaming: true,
       timeout: 2000,
       rateClass: RateClass.GENERAL,
+      priority: "read",
       rest: [
         { method: "GET", template: "/v1/tasks:watch" },
         { method: "GET", template: "/v1/tasks/all:watch" },

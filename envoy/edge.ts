@@ -8,6 +8,7 @@ import type { Settings } from "./options.ts";
 import { isGrpc, localReplies } from "./problem.ts";
 import { connectionRetries, idempotentEdgeRetries } from "./retries.ts";
 import { pathRegex, type Rpc } from "./rpcs.ts";
+import { throttle, throttled } from "./throttle.ts";
 import { tlsTransport } from "./tls.ts";
 import { tracing } from "./tracing.ts";
 
@@ -93,6 +94,7 @@ function connectionManager(settings: Settings, rpcs: Rpc[], name: string): Json 
     },
     http_filters: [
       ...rateFilters(settings, rpcs),
+      ...throttle(settings),
       extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
         // No x-envoy-* in answers: they tell of the inside.
         suppress_envoy_headers: true,
@@ -189,14 +191,19 @@ function edgeRoutes(rpcs: Rpc[]): Json[] {
     })),
     { name: "unknown", match: { prefix: "/", headers: [isGrpc] }, direct_response: { status: 404 } },
     { name: "unknown", match: { safe_regex: { regex: "/(\\w+\\.)+\\w+/.*" } }, direct_response: { status: 404 } },
-    ...open.flatMap(slowRestRoutes),
-    {
-      name: "http",
-      match: { prefix: "/", headers: [isSafeMethod] },
-      route: unaryTo("gateway_http", idempotentEdgeRetries),
-    },
-    { name: "http", match: { prefix: "/" }, route: unaryTo("gateway_http", connectionRetries) },
+    ...open.flatMap(ownRestRoutes),
+    { ...throttled("read"), ...httpRoute("/v1/", true) },
+    { ...throttled("write"), ...httpRoute("/v1/", false) },
+    httpRoute("/", true),
+    httpRoute("/", false),
   ];
+}
+
+/** What has no route of its own: by REST, and the gateway's pages. */
+function httpRoute(prefix: string, isSafe: boolean): Json {
+  const headers = isSafe ? { headers: [isSafeMethod] } : {};
+  const route = unaryTo("gateway_http", isSafe ? idempotentEdgeRetries : connectionRetries);
+  return { name: "http", match: { prefix, ...headers }, route };
 }
 
 /** What every gRPC client may ask any server. */
@@ -219,18 +226,28 @@ const isSafeMethod: Json = { name: ":method", string_match: { safe_regex: { rege
 function rpcRoutes(rpc: Rpc): Json[] {
   const name = rpc.path.slice(1);
   return [
-    { name, match: { path: rpc.path, headers: [isGrpc] }, route: routeOf(rpc, "gateway_grpc") },
-    { name, match: { path: rpc.path }, route: routeOf(rpc, "gateway_http") },
+    {
+      name,
+      match: { path: rpc.path, headers: [isGrpc] },
+      ...throttled(rpc.priority),
+      route: routeOf(rpc, "gateway_grpc"),
+    },
+    { name, match: { path: rpc.path }, ...throttled(rpc.priority), route: routeOf(rpc, "gateway_http") },
   ];
 }
 
-/** REST paths of calls that may take longer than others, streams first of all; all the rest share one route. */
-function slowRestRoutes(rpc: Rpc): Json[] {
-  if (!rpc.streaming && edgeTimeout(rpc) <= unaryTimeout) return [];
+/**
+ * REST paths of calls that may take longer than others, streams first of all, or whose priority is not what the method
+ * says; all the rest share one route.
+ */
+function ownRestRoutes(rpc: Rpc): Json[] {
+  const isSlow = rpc.streaming || edgeTimeout(rpc) > unaryTimeout;
   const route = { ...routeOf(rpc, "gateway_http"), ...(rpc.streaming ? { upgrade_configs: [webSocket] } : {}) };
-  return rpc.rest.map(({ method, template }) => {
+  return rpc.rest.flatMap(({ method, template }) => {
+    if (!isSlow && rpc.priority === (method === "GET" ? "read" : "write")) return [];
     const headers = [{ name: ":method", string_match: { exact: method } }];
-    return { name: template, match: { safe_regex: { regex: pathRegex(template) }, headers }, route };
+    const match = { safe_regex: { regex: pathRegex(template) }, headers };
+    return [{ name: template, match, ...throttled(rpc.priority), route }];
   });
 }
 

@@ -83,6 +83,8 @@ export interface EnvoyOptions {
   /** RATE_LIMIT_SCALE: by how much every limit is multiplied; Infinity for none. */
   rateLimitScale?: number;
   maxHeapBytes?: number;
+  /** Whether calls are refused while the gateway has too many; unless given, they are. */
+  shed?: boolean;
   /** With the filter by which `mesh fault rpc` aborts and delays calls; it costs each call a look, so it is off unless given. */
   faults?: boolean;
 }
@@ -102,6 +104,7 @@ export function withDefaults(options: EnvoyOptions): Settings {
     rateLimitScale,
     // What one machine has file descriptors for, at most.
     maxConnections: Math.min(Math.round(4096 * rateLimitScale), 60_000),
+    shed: true,
     maxHeapBytes: 1024 * 1024 * 1024,
     faults: false,
     ...options,

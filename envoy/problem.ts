@@ -1,5 +1,6 @@
 import { securityHeaders } from "#kit/security-headers.ts";
 import type { Json } from "./json.ts";
+import { isThrottled } from "./throttle.ts";
 
 interface Problem {
   status: number;
@@ -98,11 +99,20 @@ const problems: Problem[] = [
   },
 ];
 
+const tooMuch: Problem = {
+  status: 429,
+  title: "Too Many Requests",
+  detail: "the server has too much to do; try again in a second",
+  code: "RESOURCE_EXHAUSTED",
+  reason: "OVERLOADED",
+};
+
 /**
  * What Envoy answers on its own: problem documents (RFC 9457) to HTTP, its status as ever to gRPC, and with all of it
  * the headers that no answer goes without.
  */
 export function localReplies(): Json {
+  const throttled = mapper([isThrottled, isNoGrpc], document(tooMuch, requestId), always(tooMuch));
   const toHttp = problems.flatMap((problem) => [
     mapper([statusIs(problem.status), isWithoutId], document(problem, connectionId), [
       ...always(problem),
@@ -111,7 +121,7 @@ export function localReplies(): Json {
     mapper([statusIs(problem.status), isNoGrpc], document(problem, requestId), always(problem)),
   ]);
   const rest = mapper([statusFrom(100)], {}, headersOf(securityHeaders));
-  return { mappers: [...toHttp, rest] };
+  return { mappers: [throttled, ...toHttp, rest] };
 }
 
 const requestId = "%REQ(X-REQUEST-ID)%";

@@ -6,6 +6,7 @@ import { Access, policy, RateClass } from "#gen/mesh/v1/options_pb.js";
 import { NotificationService } from "#gen/notification/v1/notification_service_pb.js";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
+import { type Priority, priorityOf } from "#kit/overload/priority.ts";
 import type { ServiceName } from "./options.ts";
 
 /** What Envoy must know of one RPC. */
@@ -23,6 +24,8 @@ export interface Rpc {
   /** Longest time at the service, in milliseconds. */
   timeout: number;
   rateClass: RateClass;
+  /** How much it matters when not all can be taken. */
+  priority: Priority;
   /** The REST face: GET and "/v1/tasks/{task_id}", and further bindings if it has any. */
   rest: RestBinding[];
 }
@@ -60,6 +63,7 @@ function rpcOf(method: DescMethod, cluster: ServiceName): Rpc {
     streaming: method.methodKind !== "unary",
     timeout: timeout ? Number(timeout.seconds) * 1000 + timeout.nanos / 1e6 : defaultTimeout,
     rateClass: rateClass || RateClass.GENERAL,
+    priority: priorityOf(method),
     rest: restOf(method),
   };
 }

@@ -15,6 +15,8 @@ export interface Upstream {
   seen: Seen[];
   /** What its health check answers. */
   serving: boolean;
+  /** Refuses these as a gateway does that has too much to do. */
+  sheds?: ((path: string) => boolean) | undefined;
   stop(): Promise<void>;
 }
 
@@ -27,13 +29,14 @@ export interface GrpcUpstream extends Upstream {
 
 /** A gateway over HTTP/1.1: answers 200 to everything, switches protocols when asked, knows /health/ready. */
 export async function startHttpUpstream(delay: () => Promise<void> = async () => {}): Promise<Upstream> {
-  const upstream = { port: 0, seen: [] as Seen[], serving: true, stop: async () => {} };
+  const upstream: Upstream = { port: 0, seen: [], serving: true, stop: async () => {} };
   const see = ({ method = "", url = "", headers }: { method?: string; url?: string; headers: IncomingHttpHeaders }) =>
     upstream.seen.push({ method, path: url, headers });
   const server = createHttpServer(async (request, response) => {
     if (request.url === "/health/ready") return response.writeHead(upstream.serving ? 200 : 503).end();
     see(request);
     await delay();
+    if (upstream.sheds?.(request.url ?? "")) return response.writeHead(429, { "x-mesh-shed": "1" }).end();
     return response.writeHead(200, { "content-type": "application/json" }).end('{"from":"http"}');
   });
   server.on("upgrade", (request, socket) => {
@@ -72,6 +75,10 @@ export async function startGrpcUpstream(port = 0): Promise<GrpcUpstream> {
     if (upstream.held !== undefined) await upstream.held;
     if (answer === "hang") return undefined;
     if (answer === "reset") return stream.close(2);
+    if (upstream.sheds?.(path)) {
+      const refusal = { ":status": 200, "content-type": "application/grpc", "grpc-status": "8", "x-mesh-shed": "1" };
+      return stream.respond(refusal, { endStream: true });
+    }
     return reply(stream, answer, Buffer.alloc(5));
   });
   upstream.port = await new Promise<number>((resolve) => {
