@@ -1,7 +1,17 @@
 import { counter } from "#observability/metrics.ts";
 
-/** access_token, service_identity: tokens found good a moment ago · api_key: traded for a token · entity_tag: answers that a client has already. */
-export type CacheName = "access_token" | "service_identity" | "api_key" | "entity_tag";
+/**
+ * access_token, service_identity: tokens found good a moment ago · api_key: traded for a token · entity_tag: answers that
+ * a client has already · task_list, task_stats: answers kept in Redis · profile: people that the user service told of.
+ */
+export type CacheName =
+  | "access_token"
+  | "service_identity"
+  | "api_key"
+  | "entity_tag"
+  | "task_list"
+  | "task_stats"
+  | "profile";
 
 const lookups = counter("taskmesh.cache.lookups");
 
@@ -11,6 +21,9 @@ const labels = {
   service_identity: labelsOf("service_identity"),
   api_key: labelsOf("api_key"),
   entity_tag: labelsOf("entity_tag"),
+  task_list: labelsOf("task_list"),
+  task_stats: labelsOf("task_stats"),
+  profile: labelsOf("profile"),
 } satisfies Record<CacheName, unknown>;
 
 /** Counts one look into a cache. */

@@ -62,6 +62,12 @@ export const codeOfReason = {
   [ErrorReason.SCOPE_MISSING]: Code.PERMISSION_DENIED,
   [ErrorReason.ETAG_REQUIRED]: Code.FAILED_PRECONDITION,
   [ErrorReason.OVERLOADED]: Code.RESOURCE_EXHAUSTED,
+  [ErrorReason.PUSH_SUBSCRIPTION_NOT_FOUND]: Code.NOT_FOUND,
+  [ErrorReason.REMINDER_NOT_FOUND]: Code.NOT_FOUND,
+  [ErrorReason.ALERT_NOT_FOUND]: Code.NOT_FOUND,
+  [ErrorReason.WEBHOOK_NOT_FOUND]: Code.NOT_FOUND,
+  [ErrorReason.WEBHOOK_DELIVERY_NOT_FOUND]: Code.NOT_FOUND,
+  [ErrorReason.WEBHOOK_DISABLED]: Code.FAILED_PRECONDITION,
 } satisfies Record<ErrorReason, Code>;
 
 export interface FieldViolation {

@@ -59,7 +59,11 @@ export function readServiceConfig(
   environment: ReturnType<typeof serviceEnvironment>,
   source?: Record<string, string | undefined>,
 ) {
-  const values: Values<typeof environment> = readEnv(environment, source);
+  return nestService(readEnv(environment, source));
+}
+
+/** The values of that schema, nested by concern. */
+export function nestService(values: Values<ReturnType<typeof serviceEnvironment>>) {
   return {
     ...nestBase(values),
     /** Whether a change of a resource must say which version it was made from. */

@@ -4,6 +4,7 @@ import { meshTokenVerifier } from "./auth/mesh-token-verifier.ts";
 import type { TokenVerifier } from "./auth/tokens.ts";
 import { replicaReads } from "./consistency/interceptor.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./db/database.ts";
+import type { PartitionedTable } from "./db/partitions.ts";
 import { kafkaPart } from "./events/kafka-probe.ts";
 import { type EventProducer, openProducer } from "./events/producer.ts";
 import { startRelay } from "./events/relay.ts";
@@ -32,6 +33,8 @@ export interface ServiceParts {
 /** What a service makes of its parts. */
 export interface ServiceFace {
   services: ServiceEntry[];
+  /** Answers reads that it knows the answer of, before any database is asked. */
+  cache?: ServerInterceptor | undefined;
   /** Links between the standard chain and the handlers, outermost first. */
   interceptors?: ServerInterceptor[];
   /** Does each call with an Idempotency-Key once; the innermost link. That of the kit unless given. */
@@ -43,6 +46,8 @@ export interface ServiceFace {
 export interface ServiceOptions extends Pick<DatabaseOptions, "entities" | "migrations"> {
   /** As its folder, its database and its events are named: "task". */
   name: string;
+  /** Its tables whose partitions come and go with time. */
+  partitioned?: readonly PartitionedTable[];
   open(parts: ServiceParts): ServiceFace | Promise<ServiceFace>;
 }
 
@@ -50,7 +55,7 @@ export interface ServiceOptions extends Pick<DatabaseOptions, "entities" | "migr
 export async function startMeshService(
   config: BaseServiceConfig,
   lifecycle: Lifecycle,
-  { name, entities, migrations, open }: ServiceOptions,
+  { name, entities, migrations, partitioned = [], open }: ServiceOptions,
 ): Promise<{ port: number }> {
   const { instanceId, listen, kafka } = config;
   const identity = await Identity.load(config.mesh.identity);
@@ -62,7 +67,7 @@ export async function startMeshService(
     applicationName: instanceId,
   });
   const producer = openProducer({ ...kafka, clientId: instanceId, lifecycle });
-  startRelay({ database, source: name, producer, lifecycle });
+  startRelay({ database, source: name, producer, lifecycle, partitioned });
   startAnswerPurge(database, lifecycle);
 
   const channel = lifecycle.use("mesh", new MeshChannel(config.mesh.address), (opened) => opened.close());
@@ -76,7 +81,7 @@ export async function startMeshService(
   const { host, grpcPort, adminPort } = listen;
   if (adminPort > 0) await startAdmin({ host, port: adminPort, lifecycle, readiness });
   const face = await open({ identity, database, redis, channel, producer, lifecycle });
-  const { interceptors = [], once = idempotency(database) } = face;
+  const { cache, interceptors = [], once = idempotency(database) } = face;
   const { issuer } = config.tokens;
   return startGrpcServer({
     host,
@@ -87,7 +92,13 @@ export async function startMeshService(
     lifecycle,
     readiness,
     overload: config.overload,
-    interceptors: (standard) => [...standard, ...replicaReadsOf(name, database, redis), ...interceptors, once],
+    interceptors: (standard) => [
+      ...standard,
+      ...(cache ? [cache] : []),
+      ...replicaReadsOf(name, database, redis),
+      ...interceptors,
+      once,
+    ],
   });
 }
 

@@ -71,7 +71,7 @@ export function replicaReads(options: ReplicaReadsOptions): ServerInterceptor {
       const { method } = call;
       if (method.methodKind !== "unary") return next(call, request);
       if (method.idempotency !== noSideEffects) return write(call, request, next);
-      const mayBeOld = policyOf(method)?.replica === true && call.caller.kind === "user";
+      const mayBeOld = policyOf(method)?.replica === true && call.caller.kind === "user" && !call.mustBeCurrent;
       return mayBeOld ? read(call, request, next) : next(call, request);
     },
   };
