@@ -6,6 +6,11 @@ export function taskNotFound(): ServiceError {
   return notFound(ErrorReason.TASK_NOT_FOUND, "there is no such task");
 }
 
+/** The same for a reminder that is not there and for somebody else's. */
+export function reminderNotFound(): ServiceError {
+  return notFound(ErrorReason.REMINDER_NOT_FOUND, "there is no such reminder");
+}
+
 export function userNotFound(): ServiceError {
   return notFound(ErrorReason.USER_NOT_FOUND, "there is no such user");
 }

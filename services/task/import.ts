@@ -1,5 +1,5 @@
-import type { OutgoingEvent } from "#kit/events/outbox.ts";
 import { newId } from "#kit/id.ts";
+import type { RecordedEvent } from "./db/activity.repository.ts";
 import type { Comment } from "./db/comment.repository.ts";
 import { labelKey } from "./domain/label-name.ts";
 import { newTask } from "./domain/revise.ts";
@@ -10,7 +10,7 @@ import { commentAdded, taskCreated } from "./events.ts";
 export interface ImportedTasks {
   tasks: Task[];
   comments: Comment[];
-  events: OutgoingEvent[];
+  events: RecordedEvent[];
 }
 
 export interface Importer {

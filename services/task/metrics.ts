@@ -9,6 +9,7 @@ const deleted = counter("taskmesh.task.deleted");
 const shared = counter("taskmesh.task.shared");
 const imported = counter("taskmesh.task.imported");
 const comments = counter("taskmesh.task.comments");
+const reminders = counter("taskmesh.task.reminders");
 
 interface Subject {
   taskId: string;
@@ -48,4 +49,9 @@ export function reportTasksImported(count: number, skipped: number): void {
 export function reportCommentCreated({ taskId }: Subject): void {
   comments.add(1);
   log.debug({ "taskmesh.task.id": taskId }, "comment created");
+}
+
+export function reportReminderSet({ taskId }: Subject): void {
+  reminders.add(1);
+  log.debug({ "taskmesh.task.id": taskId }, "reminder set");
 }

@@ -1,7 +1,8 @@
 import { invalidArgument } from "#kit/errors.ts";
-import { appendOutboxAll, type OutgoingEvent } from "#kit/events/outbox.ts";
 import type { LockedTask } from "./access.ts";
+import { type RecordedEvent, recordEvents } from "./db/activity.repository.ts";
 import { ownsLabels } from "./db/label.repository.ts";
+import { endSnoozes } from "./db/reminder.repository.ts";
 import { addCollaborators, saveTask } from "./db/task.repository.ts";
 import { ancestorsOf, subtreeOf } from "./db/tree.repository.ts";
 import { newEditors } from "./domain/assignment.ts";
@@ -27,10 +28,11 @@ export async function writeChange(locked: LockedTask, next: Task, actor: Actor):
 
   const collaborators = await admitAssignees(locked, next);
   const memberIds = collaborators.map(({ userId }) => userId);
-  const successor = step === "completed" ? await continueSeries({ run, collaborators }, next, actor) : undefined;
+  const successor = step === "completed" ? await continueSeries({ em, run, collaborators }, next, actor) : undefined;
   const events = eventsOf(task, { task: next, memberIds, actorId: actor.actorId, at: next.updateTime }, successor);
   await saveTask(run, next);
-  await appendOutboxAll(em, events);
+  if (differences(task, next).includes("due")) await endSnoozes(run, task.taskId);
+  await recordEvents(run, events);
   return successor;
 }
 
@@ -61,11 +63,11 @@ async function admitAssignees({ run, task, role, collaborators }: LockedTask, ne
   return everybody;
 }
 
-function eventsOf(before: Task, occasion: Occasion, successor: Task | undefined): OutgoingEvent[] {
+function eventsOf(before: Task, occasion: Occasion, successor: Task | undefined): RecordedEvent[] {
   const { task } = occasion;
   const step = transition(before.status, task.status);
   const changed = differences(before, task).filter((field) => field !== "status" || step === "moved");
-  const events: OutgoingEvent[] = [];
+  const events: RecordedEvent[] = [];
   if (changed.length > 0) events.push(taskUpdated(occasion, changed, added(before, task)));
   if (step === "completed") events.push(taskCompleted(occasion, successor?.taskId));
   if (step === "reopened") events.push(taskReopened(occasion));

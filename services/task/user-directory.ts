@@ -1,5 +1,6 @@
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import type { UserService } from "#gen/user/v1/user_service_pb.js";
+import type { Profiles } from "#kit/answer-cache/profiles.ts";
 import { invalidArgument, ServiceError } from "#kit/errors.ts";
 import type { Client } from "#kit/grpc/client.ts";
 import type { CallContext } from "#kit/grpc/service.ts";
@@ -13,17 +14,17 @@ export interface Person {
 
 /** What this service asks the user service, through the mesh. */
 export class UserDirectory {
-  readonly #client: Client<typeof UserService>;
+  readonly #client: Pick<Client<typeof UserService>, "lookupUser">;
+  readonly #profiles: Profiles;
 
-  constructor(client: Client<typeof UserService>) {
+  constructor(client: Pick<Client<typeof UserService>, "lookupUser">, profiles: Profiles) {
     this.#client = client;
+    this.#profiles = profiles;
   }
 
   /** The people with these ids; unknown ones are left out. */
-  async find(userIds: readonly string[], call: CallContext): Promise<Map<string, Person>> {
-    if (userIds.length === 0) return new Map();
-    const { users } = await this.#client.batchGetUsers({ userIds: [...userIds] }, { call });
-    return new Map(users.map(({ userId, displayName }) => [userId, { userId, displayName }]));
+  find(userIds: readonly string[], call: CallContext): Promise<Map<string, Person>> {
+    return this.#profiles.byId(userIds, { call });
   }
 
   /** Throws NOT_FOUND with USER_NOT_FOUND when nobody has the id. */
@@ -43,8 +44,8 @@ export class UserDirectory {
   /** The person's time zone; UTC while it cannot be had, since what is done must not wait for it. */
   async timeZoneOf(userId: string, call: CallContext): Promise<string> {
     try {
-      const { users } = await this.#client.batchGetUsers({ userIds: [userId] }, { call, timeoutMs: 500 });
-      const zone = users[0]?.timeZone ?? "";
+      const users = await this.#profiles.byId([userId], { call, timeoutMs: 500 });
+      const zone = users.get(userId)?.timeZone ?? "";
       return isTimeZone(zone) ? zone : "UTC";
     } catch (error) {
       if (error instanceof ServiceError && passing.has(error.reason)) return "UTC";

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { UserEventSchema } from "#gen/user/v1/user_events_pb.js";
+import { touches } from "#kit/answer-cache/touches.ts";
 import type { EntityManager } from "#kit/db/database.ts";
 import { appendOutbox } from "#kit/events/outbox.ts";
 import { topics } from "#kit/events/topics.ts";
@@ -23,6 +24,7 @@ export function userUpdated(em: EntityManager, profile: Profile, changed: Profil
 
 async function append(em: EntityManager, profile: Profile, type: string, fact: Fact): Promise<void> {
   const { userId, revision: sequence, updateTime: occurTime } = profile;
+  touches([userId]);
   const eventId = newId();
   const event = create(UserEventSchema, { eventId, sequence, occurTime: timestampFromDate(occurTime), userId, fact });
   const payload = toBinary(UserEventSchema, event);

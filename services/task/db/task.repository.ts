@@ -1,6 +1,6 @@
 import { statement } from "#kit/db/statement.ts";
-import { type OutgoingEvent, outboxCte, outboxParameters } from "#kit/events/outbox.ts";
 import { type Collaborator, type Member, Role, type Task } from "../domain/task.ts";
+import { eventCte, eventParameters, type RecordedEvent } from "./activity.repository.ts";
 import type { Run } from "./queries.ts";
 import {
   columnNames,
@@ -35,7 +35,7 @@ const lockStatement = statement(
   `SELECT ${selectedColumns} FROM task t WHERE t.task_id = $1::uuid AND t.delete_time IS NULL FOR UPDATE`,
 );
 
-// The task, who takes part in it and its first event: one round trip, one commit.
+// The task, who takes part in it, its first event and activity: one round trip, one commit.
 const insertStatement = statement(
   "task-insert",
   `WITH new_task AS (INSERT INTO task (${columnNames}) VALUES (${values})),
@@ -44,7 +44,7 @@ const insertStatement = statement(
      SELECT $1::uuid, user_id, role, $${width + 3}::timestamptz, $${width + 3}::timestamptz
      FROM unnest($${width + 1}::uuid[], $${width + 2}::smallint[]) AS member (user_id, role)
    ),
-   ${outboxCte(width + 4)} SELECT FROM outbox`,
+   ${eventCte(width + 4)} SELECT FROM outbox`,
   { operation: "INSERT", collection: "task" },
 );
 
@@ -98,14 +98,14 @@ export async function insertTask(
   run: Run,
   task: Task,
   members: readonly Member[],
-  event: OutgoingEvent,
+  event: RecordedEvent,
 ): Promise<void> {
   await run(insertStatement, [
     ...toParameters(task),
     members.map(({ userId }) => userId),
     members.map(({ role }) => role),
     task.createTime,
-    ...outboxParameters(event),
+    ...eventParameters(event),
   ]);
 }
 

@@ -42,6 +42,12 @@ export function instantOf(due: Due): Date {
   return new Date(local.toZonedDateTime(due.timeZone ?? "UTC").epochMilliseconds);
 }
 
+/** What the clock shows in a zone at a moment, as if that were UTC: comparable to `instantOf` a due without a zone. */
+export function localAsUtc(moment: Date, timeZone: string): Date {
+  const { offsetNanoseconds } = Temporal.Instant.fromEpochMilliseconds(moment.getTime()).toZonedDateTimeISO(timeZone);
+  return new Date(moment.getTime() + offsetNanoseconds / 1_000_000);
+}
+
 export function sameDue(a: Due | null, b: Due | null): boolean {
   return a?.local === b?.local && (a?.timeZone ?? null) === (b?.timeZone ?? null);
 }

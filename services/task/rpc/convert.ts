@@ -1,5 +1,7 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ReminderSchema } from "#gen/task/v1/reminder_pb.js";
+import { TaskActivitySchema } from "#gen/task/v1/task_activity_pb.js";
 import type {
   CollaboratorSchema,
   CommentSchema,
@@ -9,11 +11,13 @@ import type {
   Task as ProtoTask,
   TaskSchema,
 } from "#gen/task/v1/task_pb.js";
+import type { Activity } from "../db/activity.repository.ts";
 import type { Comment } from "../db/comment.repository.ts";
 import type { Label } from "../db/label.repository.ts";
 import type { TaskInput } from "../domain/change.ts";
 import { isAllDay } from "../domain/due.ts";
 import { etagOf } from "../domain/etag.ts";
+import type { Reminder } from "../domain/reminder.ts";
 import type { Collaborator, Due, Role, Status, Task } from "../domain/task.ts";
 
 /** What a client sent of a task. The fields that the server sets are not looked at (AIP-203). */
@@ -74,10 +78,31 @@ export function commentToProto(comment: Comment): MessageInitShape<typeof Commen
   return { ...comment, createTime: timestampFromDate(comment.createTime) };
 }
 
+export function activityToProto({ fact, ...activity }: Activity): MessageInitShape<typeof TaskActivitySchema> {
+  return {
+    ...fromBinary(TaskActivitySchema, fact),
+    ...activity,
+    occurTime: timestampFromDate(activity.occurTime),
+  };
+}
+
+export function reminderToProto(reminder: Reminder): MessageInitShape<typeof ReminderSchema> {
+  const { reminderId, taskId, at, before, channels, snoozeTime, createTime } = reminder;
+  return {
+    reminderId,
+    taskId,
+    at: at ? timestampFromDate(at) : undefined,
+    before: before === null ? undefined : durationFromMs(before * 1000),
+    channels,
+    snoozeTime: snoozeTime ? timestampFromDate(snoozeTime) : undefined,
+    createTime: timestampFromDate(createTime),
+  };
+}
+
 export function labelToProto({ labelId, name, createTime }: Label): MessageInitShape<typeof LabelSchema> {
   return { labelId, name, createTime: timestampFromDate(createTime) };
 }
 
-function dueToProto(due: Due) {
+export function dueToProto(due: Due) {
   return isAllDay(due) ? { date: due.local } : { dateTime: due.local, timeZone: due.timeZone ?? "" };
 }

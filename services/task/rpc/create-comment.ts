@@ -1,9 +1,9 @@
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
-import { appendOutbox } from "#kit/events/outbox.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import { newId } from "#kit/id.ts";
 import { openTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
+import { recordEvents } from "../db/activity.repository.ts";
 import { type Comment, insertComment } from "../db/comment.repository.ts";
 import { saveEventSequence } from "../db/task.repository.ts";
 import { mustSaySomething } from "../domain/comment.ts";
@@ -30,7 +30,7 @@ export const createComment =
         await insertComment(run, written);
         const event = commentAdded({ task, memberIds, actorId: call.userId, at }, written, false);
         await saveEventSequence(run, task);
-        await appendOutbox(em, event);
+        await recordEvents(run, [event]);
         return written;
       },
       { signal: call.signal },

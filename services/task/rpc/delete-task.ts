@@ -1,9 +1,9 @@
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
-import { appendOutboxAll } from "#kit/events/outbox.ts";
 import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import { readTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
+import { recordEvents } from "../db/activity.repository.ts";
 import { inside } from "../db/queries.ts";
 import { deleteTasks, lockTasks, lockTree, membersOf, subtreeOf } from "../db/tree.repository.ts";
 import { versionOf } from "../domain/etag.ts";
@@ -33,7 +33,7 @@ export const deleteTask =
           return taskDeleted({ task: gone, memberIds, actorId: call.userId, at });
         });
         await deleteTasks(run, tasks, at);
-        await appendOutboxAll(em, events);
+        await recordEvents(run, events);
         return tasks.length;
       },
       { signal: call.signal },

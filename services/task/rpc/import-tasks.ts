@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
 import type { EntityManager } from "#kit/db/database.ts";
 import { invalidArgument } from "#kit/errors.ts";
-import { appendOutboxAll } from "#kit/events/outbox.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import type { TaskContext } from "../context.ts";
+import { recordEvents } from "../db/activity.repository.ts";
 import { chunks, insertComments, insertTasks } from "../db/import.repository.ts";
 import { countLabels, ensureLabels } from "../db/label.repository.ts";
 import { inside } from "../db/queries.ts";
@@ -58,6 +58,6 @@ async function write(
   const { tasks, comments, events } = toTasks(plan, { ownerId, at, labelIds });
   await insertTasks(run, tasks);
   await insertComments(run, comments);
-  for (const chunk of chunks(events)) await appendOutboxAll(em, chunk);
+  for (const chunk of chunks(events)) await recordEvents(run, chunk);
   return tasks.map(({ taskId }) => taskId);
 }

@@ -1,10 +1,10 @@
 import type { ShareTaskRequest, TaskService } from "#gen/task/v1/task_service_pb.js";
 import { invalidArgument } from "#kit/errors.ts";
-import { appendOutbox } from "#kit/events/outbox.ts";
 import { mustMatch } from "#kit/grpc/precondition.ts";
 import type { CallContext, Unary } from "#kit/grpc/service.ts";
 import { type LockedTask, openTask, readTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
+import { recordEvents } from "../db/activity.repository.ts";
 import { addCollaborators, saveEventSequence } from "../db/task.repository.ts";
 import { versionOf } from "../domain/etag.ts";
 import { limits, type Role } from "../domain/task.ts";
@@ -45,7 +45,7 @@ function personOf(ctx: TaskContext, call: CallContext, { email, userId }: ShareT
 
 /** Adds somebody or changes the role; nothing happens when it is the same already. */
 async function admit(
-  { em, run, task, collaborators, memberIds }: LockedTask,
+  { run, task, collaborators, memberIds }: LockedTask,
   userId: string,
   { role, at }: { role: Role; at: Date },
 ): Promise<{ createTime: Date; isNews: boolean }> {
@@ -58,6 +58,6 @@ async function admit(
   const occasion = { task, memberIds: [...new Set([...memberIds, userId])], actorId: task.ownerId, at };
   const event = taskShared(occasion, { userId, role, roleChanged: known !== undefined });
   await saveEventSequence(run, task);
-  await appendOutbox(em, event);
+  await recordEvents(run, [event]);
   return { createTime: known?.createTime ?? at, isNews: true };
 }

@@ -1,3 +1,4 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Role, Status } from "#gen/task/v1/task_pb.js";
@@ -23,12 +24,20 @@ function share(taskId: string, userId: string, role: Role, caller = ada) {
   return caller.client.shareTask({ taskId, userId, role }, caller.as());
 }
 
+const tomorrow = () => timestampFromDate(new Date(Date.now() + 86_400_000));
+
 /** Every call that names a task. */
 const calls: Record<string, (client: Caller["client"], taskId: string, options: CallOptions) => Promise<unknown>> = {
   getTask: (client, taskId, options) => client.getTask({ taskId }, options),
   listCollaborators: (client, taskId, options) => client.listCollaborators({ taskId }, options),
   listComments: (client, taskId, options) => client.listComments({ taskId }, options),
+  listTaskActivity: (client, taskId, options) => client.listTaskActivity({ taskId }, options),
   createComment: (client, taskId, options) => client.createComment({ taskId, text: "x" }, options),
+  createReminder: (client, taskId, options) => client.createReminder({ taskId, at: tomorrow() }, options),
+  listReminders: (client, taskId, options) => client.listReminders({ taskId }, options),
+  snoozeReminder: (client, taskId, options) =>
+    client.snoozeReminder({ taskId, reminderId: newId(), until: tomorrow() }, options),
+  deleteReminder: (client, taskId, options) => client.deleteReminder({ taskId, reminderId: newId() }, options),
   updateTask: (client, taskId, options) => client.updateTask({ task: { taskId, title: newId() } }, options),
   updateParent: (client, taskId, options) => client.updateTask({ task: { taskId, parentTaskId: newId() } }, options),
   updateAssignees: (client, taskId, options) =>
@@ -59,15 +68,19 @@ describe.each(Object.keys(calls))("%s", (name) => {
 });
 
 it.each<[keyof typeof Role, string[]]>([
-  ["VIEWER", ["getTask", "listCollaborators", "listComments"]],
-  ["COMMENTER", ["getTask", "listCollaborators", "listComments", "createComment"]],
-  ["EDITOR", ["getTask", "listCollaborators", "listComments", "createComment", "updateTask", "completeTask"]],
+  ["VIEWER", ["getTask", "listCollaborators", "listComments", "listTaskActivity"]],
+  ["COMMENTER", ["getTask", "listCollaborators", "listComments", "listTaskActivity", "createComment"]],
+  [
+    "EDITOR",
+    ["getTask", "listCollaborators", "listComments", "listTaskActivity", "createComment", "updateTask", "completeTask"],
+  ],
 ])("a %s may do what the role says and nothing more", async (roleName, allowed) => {
   const bob = stage.person("Bob");
   const names = [
     "getTask",
     "listCollaborators",
     "listComments",
+    "listTaskActivity",
     "createComment",
     "updateTask",
     "completeTask",
@@ -244,5 +257,24 @@ describe("comments", () => {
     await ada.client.updateTask({ task: { taskId, status: Status.DONE } }, ada.as());
     await ada.client.createComment({ taskId, text: "well done" }, ada.as());
     expect((await ada.client.listComments({ taskId }, ada.as())).comments).toHaveLength(1);
+  });
+});
+
+describe("who takes part in a task with somebody", () => {
+  it("is told to the notification service alone: the owner, a guest, no stranger, and nobody once the task is deleted", async () => {
+    const [bob, cleo, stranger] = [stage.person("Bob"), stage.person("Cleo"), stage.person("Dan")];
+    const taskId = await create("ours");
+    await share(taskId, bob.userId, Role.VIEWER);
+    await share(taskId, cleo.userId, Role.VIEWER);
+    const peersOf = async (userId: string, ...others: { userId: string }[]) =>
+      (await stage.notification.findTaskPeers({ userId, peerIds: others.map((other) => other.userId) })).peerIds.sort();
+    expect(await peersOf(bob.userId, ada, cleo, stranger)).toEqual([ada.userId, cleo.userId].sort());
+    expect(await peersOf(stranger.userId, ada, bob)).toEqual([]);
+    expect(await peersOf(newId(), ada)).toEqual([]);
+    await ada.client.deleteTask({ taskId }, ada.as());
+    expect(await peersOf(bob.userId, cleo)).toEqual([]);
+    await expect(ada.client.findTaskPeers({ userId: bob.userId, peerIds: [] }, ada.as())).rejects.toMatchObject({
+      code: Code.PERMISSION_DENIED,
+    });
   });
 });

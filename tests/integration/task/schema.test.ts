@@ -39,16 +39,16 @@ it("can be taken back, and put up again", async () => {
     const rows = await orm.em
       .getConnection()
       .execute(
-        "SELECT count(*)::int AS count FROM pg_class WHERE relname IN ('task', 'collaborator', 'comment', 'label', 'outbox_event')",
+        "SELECT count(*)::int AS count FROM pg_class WHERE relname IN ('task', 'collaborator', 'comment', 'label', 'task_activity', 'outbox_event')",
       );
     return rows[0]?.count;
   };
   await orm.migrator.up();
-  expect(await tables()).toBe(5);
+  expect(await tables()).toBe(6);
   await orm.migrator.down({ to: 0 });
   expect(await tables()).toBe(0);
   await orm.migrator.up();
-  expect(await tables()).toBe(5);
+  expect(await tables()).toBe(6);
   await orm.close(true);
   await own.drop();
 });

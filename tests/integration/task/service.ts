@@ -41,6 +41,8 @@ export interface TaskStage {
   /** For looking at what was stored. */
   sql: pg.Pool;
   person(displayName: string, timeZone?: string): Caller;
+  /** As the notification service calls it. */
+  notification: Client<typeof TaskService>;
   /** The facts in the outbox, oldest first, of one task if its id is given. */
   events(taskId?: string): Promise<TaskEvent[]>;
   /** Methods of the user service that were called, in order. */
@@ -62,7 +64,7 @@ export async function startStage(name: string, options: StageOptions = {}): Prom
   const issuer = testIssuer();
   const profiles = new Map<string, Profile>();
   const userCalls: string[] = [];
-  const identities = await writeIdentities(folder, ["task", "gateway", "user"]);
+  const identities = await writeIdentities(folder, ["task", "gateway", "user", "notification"]);
   const lifecycle = new Lifecycle();
   const { auth, user } = peers(profiles, issuer.jwks, userCalls);
   const around = await startGrpcServer({
@@ -94,6 +96,7 @@ export async function startStage(name: string, options: StageOptions = {}): Prom
     port,
     sql,
     userCalls,
+    notification: createClient(TaskService, channel, { identity: await identities.load("notification") }),
     person: (displayName, timeZone = "UTC") => {
       const userId = newId();
       const profile = { userId, email: `${userId}@example.com`, displayName, timeZone };

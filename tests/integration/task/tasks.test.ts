@@ -255,12 +255,15 @@ describe("CompleteTask", () => {
 
   it("asks where the person lives only when the day of completion decides", async () => {
     const recurrence = { rrule: "FREQ=DAILY", fromCompletion: true };
-    const floating = await create({ title: "f", due: { date: "2026-11-30" }, recurrence });
-    const zoned = await create({ title: "z", due: { dateTime: "2026-11-30T09:00:00", timeZone: "UTC" }, recurrence });
+    const { client, as } = stage.person("Zoe", ada.timeZone);
+    const add = async (title: string, due: { date?: string; dateTime?: string; timeZone?: string }) =>
+      (await client.createTask({ task: { title, due, recurrence } }, as())).task?.taskId;
+    const floating = await add("f", { date: "2026-11-30" });
+    const zoned = await add("z", { dateTime: "2026-11-30T09:00:00", timeZone: "UTC" });
     const before = stage.userCalls.length;
-    await ada.client.completeTask({ taskId: zoned.taskId }, ada.as());
+    await client.completeTask({ taskId: zoned }, as());
     expect(stage.userCalls).toHaveLength(before);
-    const { nextTask } = await ada.client.completeTask({ taskId: floating.taskId }, ada.as());
+    const { nextTask } = await client.completeTask({ taskId: floating }, as());
     expect(stage.userCalls).toHaveLength(before + 1);
     const tomorrow = new Date(Date.now() + 9 * 3_600_000 + 86_400_000).toISOString().slice(0, 10);
     expect(nextTask?.due?.date).toBe(tomorrow);

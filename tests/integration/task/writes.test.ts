@@ -53,7 +53,7 @@ describe("a change and its event", () => {
 
   it.each(failing)("of %s are stored together or not at all", async (_, act) => {
     const task = await create({ title: "x", due: { date: "2026-11-30" }, recurrence: { rrule: "FREQ=DAILY" } });
-    const tables = ["task", "collaborator", "comment", "outbox_event"];
+    const tables = ["task", "collaborator", "comment", "task_activity", "outbox_event"];
     const before = await Promise.all(tables.map((table) => count(table)));
     await refusing("outbox_event", async () => {
       expect(await refusal(act(task))).toMatchObject({ code: Code.INTERNAL, message: "internal error" });
