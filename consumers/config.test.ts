@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readConfig } from "./config.ts";
+import { groupNames } from "./groups.ts";
 
 let folder: string;
 let source: Record<string, string>;
@@ -12,11 +13,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "consumers-config-"));
   const file = join(folder, "key.json");
   writeFileSync(file, "{}");
+  const secret = join(folder, "secret");
+  writeFileSync(secret, Buffer.alloc(32, 7).toString("base64"));
   source = {
     MESH_ADDRESS: "127.0.0.1:9000",
     MESH_IDENTITY_KEY_FILE: file,
     MESH_IDENTITY_JWKS_FILE: file,
     NOTIFICATION_DB_URL: "postgres://localhost/notification",
+    PUSH_VAPID_KEY_FILE: file,
+    WEBHOOK_KEY_SECRET_FILE: secret,
     KAFKA_BROKERS: "127.0.0.1:9092",
     REDIS_URL: "redis://127.0.0.1:6379",
     SMTP_URL: "smtp://127.0.0.1:1025",
@@ -29,7 +34,7 @@ afterAll(() => rm(folder, { recursive: true }));
 describe("readConfig", () => {
   it("runs all groups unless told otherwise", () => {
     expect(readConfig(source)).toMatchObject({
-      groups: ["notification", "email"],
+      groups: [...groupNames],
       mail: { from: { address: "no-reply@mesh.example", name: "Taskmesh" } },
     });
     expect(readConfig({ ...source, CONSUMER_GROUPS: "email, email" }).groups).toEqual(["email"]);
@@ -49,7 +54,7 @@ describe("readConfig", () => {
     const faulty = { ...source, CONSUMER_GROUPS: "email,fax", MAIL_FROM: "nobody", SMTP_URL: "" };
     expect(() => readConfig(faulty)).toThrow(
       [
-        "CONSUMER_GROUPS is wrong: it must be some of notification, email, between commas",
+        `CONSUMER_GROUPS is wrong: it must be some of ${groupNames.join(", ")}, between commas`,
         "SMTP_URL is missing: set it to a URL, smtp://… or smtps://…",
         "MAIL_FROM is wrong: it must be a mail address, such as: Taskmesh <no-reply@example.org>",
       ].join("\n"),

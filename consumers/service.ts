@@ -1,6 +1,6 @@
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { Identity } from "#kit/auth/identity.ts";
-import { openDatabase } from "#kit/db/database.ts";
+import { Database, openDatabase } from "#kit/db/database.ts";
 import { type Consumer, type EventHandler, startConsumer } from "#kit/events/consumer.ts";
 import { withFaults } from "#kit/events/faults.ts";
 import { kafkaPart } from "#kit/events/kafka-probe.ts";
@@ -41,12 +41,27 @@ export async function startService(config: ConsumersConfig, lifecycle: Lifecycle
   const redis = openRedis({ ...config.redis, lifecycle });
   const people = new People(createClient(UserService, channel, { identity }));
   const mailer = lifecycle.use("mailer", new Mailer({ url: mail.smtpUrl }), (opened) => opened.close());
-  const context = createContext(config, { database, redis, people, mailer });
+  const urgent = openUrgentLane(config, lifecycle);
+  const context = createContext(config, { database, redis, people, mailer, urgent });
   consumers.push(...(await Promise.all(config.groups.map((name) => startGroup(name, config, context, lifecycle)))));
   // A broker may answer while the one that keeps the groups does not.
   const lags = openLagReader({ brokers: config.kafka.brokers, clientId: instanceId });
   const dependenciesWork = () => lags.read(config.groups).finally(() => lags.close());
   endWhenStuck({ readiness, lifecycle, own: config.groups, dependenciesWork });
+}
+
+/** Opened with the first use, so that it costs nothing where the group does not run. */
+function openUrgentLane({ database, instanceId, mail }: ConsumersConfig, lifecycle: Lifecycle) {
+  const pool = { ...database.pool, min: 0, max: 3, isMeasured: false };
+  const own = new Database({ ...database, pool, entities, applicationName: `${instanceId} urgent` });
+  return {
+    database: lifecycle.use("urgent database", own, (opened) => opened.close()),
+    mailer: lifecycle.use(
+      "urgent mailer",
+      new Mailer({ url: mail.smtpUrl, timeoutMs: 2_000, connections: 3 }),
+      (opened) => opened.close(),
+    ),
+  };
 }
 
 /** Joins the group by its name and runs its events. */
@@ -58,6 +73,7 @@ function startGroup(
 ): Promise<Consumer> {
   const { kafka, instanceId, retryDelaysMs, faultsFile: file } = config;
   const group = groups[name](context);
+  group.start?.(lifecycle);
   const handle: EventHandler<unknown> = (event) => group.handle(event);
   return startConsumer({
     ...kafka,
@@ -67,7 +83,7 @@ function startGroup(
     retryDelaysMs,
     eventsPerTransaction: group.eventsPerTransaction,
     clientId: `${instanceId} ${name}`,
-    database: context.database,
+    database: group.database ?? context.database,
     preparation: group,
     handle: file === "" ? handle : withFaults(handle, { group: name, file, lifecycle }),
     lifecycle,

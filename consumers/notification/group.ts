@@ -2,9 +2,10 @@ import { PermanentEventError } from "#kit/events/consumer.ts";
 import { topics } from "#kit/events/topics.ts";
 import { lockInboxes } from "../../services/notification/db/inbox.repository.ts";
 import type { Group } from "../group.ts";
+import { type Notice, putInInboxes } from "../inboxes.ts";
 import type { NotificationGroupContext } from "./context.ts";
 import { handlers } from "./handlers/index.ts";
-import { type Notice, putInInboxes, writeNotices } from "./notices.ts";
+import { writeNotices } from "./notices.ts";
 
 /** Decides who hears of what happened, and puts it in their inboxes. */
 export const notificationGroup = (ctx: NotificationGroupContext): Group<Notice[]> => ({
@@ -20,5 +21,7 @@ export const notificationGroup = (ctx: NotificationGroupContext): Group<Notice[]
       em,
       prepared.flat().map(({ recipientId }) => recipientId),
     ),
-  handle: ({ meta, em, prepared }) => putInInboxes(ctx, em, meta.eventId, prepared),
+  handle: async ({ meta, em, prepared }) => {
+    await putInInboxes(ctx, em, meta.eventId, prepared);
+  },
 });

@@ -3,9 +3,11 @@ import { etagInterceptors } from "#kit/grpc/interceptors/require-etag.ts";
 import { service } from "#kit/grpc/server.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
 import { startMeshService } from "#kit/service.ts";
+import { startAlertRepeats } from "./alert-repeats.ts";
 import type { NotificationConfig } from "./config.ts";
 import { createContext } from "./context.ts";
 import { entities, migrations } from "./db/mikro-orm.config.ts";
+import { keyedCalls } from "./keyed-calls.ts";
 import { rpc } from "./rpc/index.ts";
 
 /** Starts the service; answers when it takes calls. The lifecycle owns all that it opens. */
@@ -14,9 +16,13 @@ export function startService(config: NotificationConfig, lifecycle: Lifecycle): 
     name: "notification",
     entities,
     migrations,
-    open: (parts) => ({
-      services: [service(NotificationService, rpc(createContext(config, parts)))],
-      interceptors: etagInterceptors(config.etagMode),
-    }),
+    open: (parts) => {
+      startAlertRepeats({ database: parts.database, pace: config.alertPace, lifecycle });
+      return {
+        services: [service(NotificationService, rpc(createContext(config, parts)))],
+        interceptors: etagInterceptors(config.etagMode),
+        once: keyedCalls(parts.database, config.webhook.keySecret),
+      };
+    },
   });
 }

@@ -68,6 +68,8 @@ const taskCases: [string, TaskFact, Told][] = [
     { ben: "comment_added", cleo: "comment_added" },
   ],
   ["an imported comment: nobody", { case: "commentAdded", value: { automatic: true } }, {}],
+  ["a reminder: nobody", { case: "reminderSet", value: {} }, {}],
+  ["a reminder taken back: nobody", { case: "reminderRemoved", value: {} }, {}],
 ];
 
 describe("taskAudience", () => {
@@ -86,6 +88,8 @@ describe("taskAudience", () => {
       taskDeleted: true,
       taskShared: true,
       commentAdded: true,
+      reminderSet: true,
+      reminderRemoved: true,
     } satisfies Record<TaskFact["case"], true>;
     expect(new Set(taskCases.map(([, fact]) => fact.case))).toEqual(new Set(Object.keys(cases)));
   });

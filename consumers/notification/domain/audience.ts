@@ -22,7 +22,8 @@ export type TaskFact =
   | { case: "taskUpdated"; value: { changedFields: readonly string[]; addedAssigneeIds: readonly string[] } }
   | { case: "taskCompleted" | "taskReopened" | "taskDeleted"; value: object }
   | { case: "taskShared"; value: { userId: string; roleChanged: boolean } }
-  | { case: "commentAdded"; value: { automatic: boolean } };
+  | { case: "commentAdded"; value: { automatic: boolean } }
+  | { case: "reminderSet" | "reminderRemoved"; value: object };
 
 export interface TaskChange {
   actorId: string;
@@ -72,6 +73,9 @@ export function taskAudience(change: TaskChange): Hearer[] {
       return fact.value.roleChanged ? [] : others(change, [fact.value.userId], "task_shared");
     case "commentAdded":
       return fact.value.automatic ? [] : others(change, memberIds, "comment_added");
+    case "reminderSet":
+    case "reminderRemoved":
+      return [];
     default:
       return fact satisfies never;
   }

@@ -17,7 +17,8 @@ const claim = statement(
 const stateOf = statement("delivery-state", "SELECT state FROM delivery WHERE delivery_id = $1");
 const release = statement(
   "delivery-release",
-  `UPDATE delivery SET state = 'queued', claim_expire_time = NULL, update_time = statement_timestamp()
+  `UPDATE delivery
+   SET state = 'queued', failure = $2, claim_expire_time = NULL, update_time = statement_timestamp()
    WHERE delivery_id = $1 AND state = 'sending'`,
 );
 const finish = statement(
@@ -30,13 +31,13 @@ const finish = statement(
 
 export interface ClaimOptions {
   deliveryId: string;
-  messageId: string;
+  messageId: string | null;
   /** For how many seconds nobody else may take it up. */
   seconds: number;
   signal: AbortSignal;
 }
 
-/** Takes up a delivery, in a transaction of its own, so that no lock is held while the mail is on its way. */
+/** Takes up a delivery, in a transaction of its own, so that no lock is held while it is on its way. */
 export async function claimDelivery(db: Database, options: ClaimOptions): Promise<Claim> {
   const { deliveryId, messageId, seconds, signal } = options;
   const claimed = await db.query(claim, [deliveryId, messageId, seconds], { signal });
@@ -46,9 +47,12 @@ export async function claimDelivery(db: Database, options: ClaimOptions): Promis
   return found.state === "sent" || found.state === "failed" ? "over" : "taken";
 }
 
-/** Gives a delivery back that could not be made, so that the next try need not wait for the claim to expire. */
-export async function releaseDelivery(db: Database, deliveryId: string): Promise<void> {
-  await db.query(release, [deliveryId]);
+/**
+ * Gives a delivery back that could not be made, so that the next try need not wait for the claim to expire. `failure` is
+ * a short name for the reason, if there is one to be remembered.
+ */
+export async function releaseDelivery(db: Database, deliveryId: string, failure?: string): Promise<void> {
+  await db.query(release, [deliveryId, failure ?? null]);
 }
 
 export async function deliverySent(em: EntityManager, deliveryId: string): Promise<void> {

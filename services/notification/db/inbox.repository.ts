@@ -7,26 +7,29 @@ import { NotificationEntity, type NotificationKind, type NotificationRow } from 
 /** An entry that an event makes, one for each recipient. */
 export interface NewEntry {
   notificationId: string;
-  deliveryId: string;
   recipientId: string;
   kind: NotificationKind;
   title: string;
   body: string;
+  /** The only ways on which it may go beside the inbox; all that its recipient has unless given. */
+  channels?: readonly DeliveryChannel[] | undefined;
 }
 
 /** What the entries of one event have in common. */
 export interface EntrySource {
   eventId: string;
   taskId: string | undefined;
-  channel: DeliveryChannel;
   traceId: string;
 }
 
-/** A new entry with its place among the recipient's deliveries. */
-export interface AddedEntry {
-  notificationId: string;
+/** A delivery of a new entry, with its place among the recipient's deliveries. */
+export interface AddedDelivery {
   deliveryId: string;
-  deliverySequence: bigint;
+  notificationId: string;
+  channel: DeliveryChannel;
+  /** Of the channel "webhook". */
+  webhookId: string | null;
+  sequence: bigint;
   createTime: Date;
 }
 
@@ -36,27 +39,44 @@ const lockStates = statement(
    ON CONFLICT (recipient_id) DO UPDATE SET revision = inbox_state.revision`,
 );
 
+// The ways on which an entry leaves the inbox: of each a row of channel and webhook. A mail goes to everybody.
+const ways = [
+  "SELECT 'email'::text, NULL::uuid",
+  `SELECT 'webhook', webhook_id FROM webhook
+   WHERE owner_id = entry.recipient_id AND state = 'enabled' AND (kinds = '{}' OR entry.kind = ANY (kinds))`,
+  "SELECT 'push', NULL WHERE EXISTS (SELECT FROM push_subscription WHERE recipient_id = entry.recipient_id)",
+];
+
 const addEntries = statement(
   "inbox-add",
   `WITH entry AS (
      INSERT INTO notification
        (notification_id, recipient_id, source_event_id, position, kind, title, body, task_id, create_time, trace_id)
-     SELECT n.id, n.recipient_id, $1, s.revision + 1, n.kind, n.title, n.body, $2, statement_timestamp(), $4
-     FROM unnest($5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::text[]) AS n (id, recipient_id, kind, title, body)
+     SELECT n.id, n.recipient_id, $1, s.revision + 1, n.kind, n.title, n.body, $2, statement_timestamp(), $3
+     FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[]) AS n (id, recipient_id, kind, title, body)
      JOIN inbox_state s USING (recipient_id)
-     RETURNING notification_id, recipient_id, create_time
+     RETURNING notification_id, recipient_id, kind, create_time
+   ), way AS (
+     SELECT entry.*, way.channel, way.webhook_id, row_number() OVER (PARTITION BY notification_id
+       ORDER BY array_position('{email,webhook,push}', way.channel), way.webhook_id) AS place
+     FROM entry JOIN unnest($4::uuid[], $9::text[]) AS wanted (notification_id, channels) USING (notification_id)
+     CROSS JOIN LATERAL (${ways.join(" UNION ALL ")}) AS way (channel, webhook_id)
+     WHERE wanted.channels IS NULL OR way.channel = ANY (string_to_array(wanted.channels, ','))
    ), queued AS (
-     INSERT INTO delivery (delivery_id, notification_id, channel, state, attempts, create_time, update_time, trace_id)
-     SELECT d.id, notification_id, $3, 'queued', 0, create_time, create_time, $4
-     FROM entry JOIN unnest($5::uuid[], $10::uuid[]) AS d (notification_id, id) USING (notification_id)
-     RETURNING delivery_id, notification_id
+     INSERT INTO delivery
+       (delivery_id, notification_id, channel, webhook_id, sequence, state, attempts, create_time, update_time, trace_id)
+     SELECT uuidv7(), notification_id, channel, webhook_id, s.delivery_sequence + place, 'queued', 0,
+       create_time, create_time, $3
+     FROM way JOIN inbox_state s USING (recipient_id)
+     RETURNING delivery_id, notification_id, channel, webhook_id, sequence, create_time
+   ), counted AS (
+     UPDATE inbox_state s SET unread_count = unread_count + 1, revision = revision + 1,
+       delivery_sequence = delivery_sequence + (SELECT count(*) FROM way WHERE way.recipient_id = s.recipient_id)
+     FROM entry WHERE s.recipient_id = entry.recipient_id
    )
-   UPDATE inbox_state s
-   SET unread_count = unread_count + 1, revision = revision + 1, delivery_sequence = delivery_sequence + 1
-   FROM entry JOIN queued USING (notification_id)
-   WHERE s.recipient_id = entry.recipient_id
-   RETURNING entry.notification_id AS "notificationId", queued.delivery_id AS "deliveryId",
-     s.delivery_sequence AS "deliverySequence", entry.create_time AS "createTime"`,
+   SELECT delivery_id AS "deliveryId", notification_id AS "notificationId", channel, webhook_id AS "webhookId",
+     sequence, create_time AS "createTime"
+   FROM queued ORDER BY notification_id, sequence`,
   { operation: "INSERT", collection: "notification" },
 );
 
@@ -85,24 +105,28 @@ export async function lockInboxes(em: EntityManager, recipientIds: readonly stri
 }
 
 /**
- * Puts the entries of one event in their inboxes, each with a delivery that is queued. Called once for an event: that it
- * is, is the work of the consumer\'s inbox. The inboxes are locked in the order of their owners' ids, so that no two events wait for each other.
+ * Puts the entries of one event in their inboxes, each with a delivery for every way that its recipient has, and answers
+ * with these. Called once for an event: that it is, is the work of the consumer's inbox. The inboxes are locked in the
+ * order of their owners' ids, so that no two events wait for each other.
  */
-export async function addToInboxes(em: EntityManager, source: EntrySource, entries: NewEntry[]): Promise<AddedEntry[]> {
+export async function addToInboxes(
+  em: EntityManager,
+  source: EntrySource,
+  entries: NewEntry[],
+): Promise<AddedDelivery[]> {
   const sorted = entries.toSorted((a, b) => (a.recipientId < b.recipientId ? -1 : 1));
   const column = <K extends keyof NewEntry>(key: K) => sorted.map((entry) => entry[key]);
   await lockInboxes(em, column("recipientId"));
-  return execute<AddedEntry>(em, addEntries, [
+  return execute<AddedDelivery>(em, addEntries, [
     source.eventId,
     source.taskId ?? null,
-    source.channel,
     source.traceId,
     column("notificationId"),
     column("recipientId"),
     column("kind"),
     column("title"),
     column("body"),
-    column("deliveryId"),
+    sorted.map(({ channels }) => channels?.join(",") ?? null),
   ]);
 }
 

@@ -9,7 +9,11 @@ export type NotificationKind =
   | "comment_added"
   | "registration_attempted"
   | "session_compromised"
-  | "api_key_expiring";
+  | "api_key_expiring"
+  | "alert_raised"
+  | "alert_acknowledged"
+  | "task_reminder"
+  | "webhook_disabled";
 
 /** One entry of a person's inbox. An event makes at most one for each person. */
 export const NotificationEntity = defineEntity({

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { until } from "../../_util/until.ts";
-import { from, groupName, openStack, type Stack, taskEvent } from "./stack.ts";
+import { from } from "./settings.ts";
+import { groupName, openStack, type Stack, taskEvent } from "./stack.ts";
 
 let stack: Stack;
 let blocker: pg.Client;
@@ -57,8 +58,9 @@ async function startProcess(): Promise<ChildProcess> {
     smtpUrl: stack.mailbox.url,
     redisUrl: inject("redis"),
     fromAddress: from.address,
+    name: "email",
   };
-  const args = ["tests/integration/notification/email-process.ts", JSON.stringify(options)];
+  const args = ["tests/integration/notification/group-process.ts", JSON.stringify(options)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   await once(child.stdout, "data");

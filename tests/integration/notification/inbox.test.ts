@@ -11,6 +11,7 @@ import { addToInboxes, type NewEntry } from "../../../services/notification/db/i
 import { entities } from "../../../services/notification/db/mikro-orm.config.ts";
 import { startService } from "../../../services/notification/service.ts";
 import { createTestDatabase, type TestDatabase } from "../../_util/database.ts";
+import { newPushKeyFile, newSecretFile } from "../../_util/push-keys.ts";
 import { type Peers, startPeers } from "./peers.ts";
 
 let peers: Peers;
@@ -28,6 +29,8 @@ beforeAll(async () => {
       MESH_IDENTITY_KEY_FILE: keyFile,
       MESH_IDENTITY_JWKS_FILE: jwksFile,
       NOTIFICATION_DB_URL: testDatabase.url,
+      PUSH_VAPID_KEY_FILE: newPushKeyFile(),
+      WEBHOOK_KEY_SECRET_FILE: newSecretFile(),
       KAFKA_BROKERS: inject("kafka"),
       REDIS_URL: inject("redis"),
     }),
@@ -62,14 +65,13 @@ async function add(recipients: string[], title: string): Promise<void> {
   const entries = recipients.map(
     (id): NewEntry => ({
       notificationId: newId(),
-      deliveryId: newId(),
       recipientId: id,
       kind: "task_assigned",
       title,
       body: "",
     }),
   );
-  const source = { eventId: newId(), taskId: newId(), channel: "email", traceId: "" } as const;
+  const source = { eventId: newId(), taskId: newId(), traceId: "" };
   await database.transactional((em) => addToInboxes(em, source, entries));
 }
 

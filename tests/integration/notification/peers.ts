@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { AuthService } from "#gen/auth/v1/auth_service_pb.js";
+import { TaskService } from "#gen/task/v1/task_service_pb.js";
 import type { User } from "#gen/user/v1/user_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { Identity } from "#kit/auth/identity.ts";
@@ -23,12 +24,14 @@ export interface Peers {
   /** Makes a person that the user service knows. */
   addPerson(profile?: Profile): { userId: string; email: string };
   removePerson(userId: string): void;
+  /** These people take part in a task together. */
+  share(...userIds: string[]): void;
   /** While true, the user service is away. */
   usersAway: boolean;
   close(): Promise<void>;
 }
 
-type Profile = Partial<Pick<User, "userId" | "email" | "displayName" | "locale">>;
+type Profile = Partial<Pick<User, "userId" | "email" | "displayName" | "locale" | "timeZone">>;
 export type PeerName = "gateway" | "user" | "notification" | "consumers" | "operator";
 const names: PeerName[] = ["gateway", "user", "notification", "consumers", "operator"];
 
@@ -38,6 +41,7 @@ export async function startPeers(): Promise<Peers> {
   const issuer = testIssuer();
   const identityFiles = await writeIdentities(folder);
   const people = new Map<string, Profile & { userId: string }>();
+  const tasks: string[][] = [];
   const peers = { usersAway: false };
   const { port } = await startGrpcServer({
     host: "127.0.0.1",
@@ -48,6 +52,14 @@ export async function startPeers(): Promise<Peers> {
         only(AuthService, {
           getJwks: async () => ({ keys: [...issuer.jwks.keys] }),
           listRevokedSessions: async () => ({ sessionIds: [] }),
+        }),
+      ),
+      service(
+        TaskService,
+        only(TaskService, {
+          findTaskPeers: async ({ userId, peerIds }) => ({
+            peerIds: peerIds.filter((id) => tasks.some((members) => members.includes(id) && members.includes(userId))),
+          }),
         }),
       ),
       service(
@@ -76,6 +88,7 @@ export async function startPeers(): Promise<Peers> {
       return person;
     },
     removePerson: (userId: string) => void people.delete(userId),
+    share: (...userIds: string[]) => void tasks.push(userIds),
     close: async () => {
       await lifecycle.stop();
       await rm(folder, { recursive: true });

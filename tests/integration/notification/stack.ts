@@ -24,14 +24,12 @@ import { entities, migrations } from "../../../services/notification/db/mikro-or
 import { createTestDatabase } from "../../_util/database.ts";
 import { type Mailbox, startMailbox } from "./mailbox.ts";
 import { startPeers } from "./peers.ts";
+import { settings } from "./settings.ts";
 
 export type Stack = Awaited<ReturnType<typeof openStack>>;
 
-export const from = { address: "no-reply@mesh.example", name: "Taskmesh" };
-export const publicUrl = "https://mesh.example";
-
 /** The notification context with topics and groups of one test's own, beside real PostgreSQL, Kafka and SMTP. */
-export async function openStack(name: string, mailboxGiven?: Mailbox) {
+export async function openStack(name: string, mailboxGiven?: Mailbox, pushKeyFile?: string) {
   const [peers, own] = await Promise.all([startPeers(), createTestDatabase(name)]);
   const mailbox = mailboxGiven ?? (await startMailbox());
   const lifecycle = new Lifecycle();
@@ -51,9 +49,10 @@ export async function openStack(name: string, mailboxGiven?: Mailbox) {
   const users = createClient(UserService, channel, { identity: await peers.identity("consumers") });
   const mailer = lifecycle.use("mailer", new Mailer({ url: mailbox.url }), (opened) => opened.close());
   const redis = openRedis({ url: inject("redis"), lifecycle });
-  const parts = { database, redis, people: new People(users), mailer };
+  const parts = { database, redis, people: new People(users), mailer, urgent: { database, mailer } };
+  const webhookSecret = randomBytes(32);
   const context: ConsumersContext = {
-    ...createContext({ mail: { smtpUrl: mailbox.url, from, publicUrl } }, parts),
+    ...createContext(settings(mailbox.url, pushKeyFile, webhookSecret), parts),
     deliveryTopic: topics.deliveries,
   };
   return {
@@ -66,6 +65,7 @@ export async function openStack(name: string, mailboxGiven?: Mailbox) {
     brokers,
     topics,
     context,
+    webhookSecret,
     producer,
     publish: (records: OutgoingRecord[]) => producer.send(records),
     start: (group: GroupName, options: StartOptions = {}) =>
@@ -103,7 +103,7 @@ function start(
   return startConsumer({
     ...rest,
     group: groupName(id, name),
-    topics: [name === "email" ? topics.deliveries : topics.events],
+    topics: [name === "notification" ? topics.events : topics.deliveries],
     preparation: group,
     eventsPerTransaction: group.eventsPerTransaction,
     handle: (event) => group.handle(event),

@@ -3,8 +3,10 @@ import { newId } from "#kit/id.ts";
 import { shutdownTelemetry, startTelemetry } from "#observability/telemetry.ts";
 import { type ReceivedSpan, startCollector, type TestCollector } from "#observability/testing.ts";
 import { withSpan } from "#observability/tracing.ts";
+import { startPushService } from "../../_util/push-service.ts";
 import { until } from "../../_util/until.ts";
 import { smtpError } from "./mailbox.ts";
+import { assigned, subscribe } from "./push-stage.ts";
 import { openStack, type Stack, taskEvent } from "./stack.ts";
 
 let collector: TestCollector;
@@ -77,4 +79,29 @@ it("is one trace from the change to the mail server, a retry included, and says 
     expect(way).toContain(`process ${stack.topics.events}`);
   }
   expect(collector.text()).not.toContain(canary);
+});
+
+it("goes on to the push service, and says nothing of the browser", async () => {
+  const service = await startPushService();
+  await stack.start("push", { retryDelaysMs: [100, 100, 100, 100] });
+  const ben = stack.peers.addPerson();
+  const browser = await subscribe({ service, stack }, ben.userId);
+  browser.answer = () => (browser.requests === 1 ? { status: 503 } : undefined);
+  const clicked = await withSpan("taskmesh click", {}, async (span) => {
+    await stack.publish([assigned(stack, ben.userId, "Buy milk")]);
+    return span.spanContext();
+  });
+  await until("the message", () => browser.messages.length === 1);
+  const sends = (all: ReceivedSpan[]) => all.filter(({ name }) => name === "send push");
+  const spans = await collector.waitFor((all) => sends(all).length === 2);
+  expect(sends(spans).map(({ traceId, attributes }) => [traceId, attributes["taskmesh.outcome"]])).toEqual([
+    [clicked.traceId, "push_503"],
+    [clicked.traceId, "taken"],
+  ]);
+  await collector.waitFor((all) => sends(all).every((push) => wayUp(push, all).at(-1) === "taskmesh click"));
+  const { endpoint, keys } = browser.subscription;
+  for (const secret of [endpoint, new URL(endpoint).host, keys.auth, keys.p256dh]) {
+    expect(collector.text()).not.toContain(secret);
+  }
+  await service.close();
 });

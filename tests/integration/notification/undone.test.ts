@@ -4,7 +4,7 @@ import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openBeside, openRedis, type Redis } from "#kit/redis/redis.ts";
 import { startMetrics } from "#observability/metrics-sdk.ts";
-import { putInInboxes } from "../../../consumers/notification/notices.ts";
+import { putInInboxes } from "../../../consumers/inboxes.ts";
 import { entities, migrations } from "../../../services/notification/db/mikro-orm.config.ts";
 import { changedInboxes } from "../../../services/notification/events.ts";
 import { createTestDatabase, type TestDatabase } from "../../_util/database.ts";

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
@@ -6,12 +7,14 @@ import {
   WatchNotificationsResponseSchema,
 } from "#gen/notification/v1/notification_service_pb.js";
 import { openProducer } from "#kit/events/producer.ts";
+import { MeshChannel } from "#kit/grpc/client.ts";
 import type { CallContext } from "#kit/grpc/service.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { createContext } from "../../../services/notification/context.ts";
 import { watchNotifications } from "../../../services/notification/rpc/watch-notifications.ts";
+import { newPushKeyFile } from "../../_util/push-keys.ts";
 import { type Instance, open, openWatchStage, told, type WatchStage } from "./watch-stage.ts";
 
 let stage: WatchStage;
@@ -87,7 +90,14 @@ it("a change that is committed and announced while the inbox is being read is to
   const redis = openRedis({ url: inject("redis"), lifecycle });
   const watch = { heartbeatMs: 60_000, limits: { total: 1, perPerson: 1 } };
   const producer = openProducer({ brokers: [inject("kafka")], clientId: "test", lifecycle });
-  const context = createContext({ watch }, { database: stage.database, producer, redis, lifecycle });
+  const push = { keyFile: newPushKeyFile() };
+  const outbound = { allowHttp: false, allowedNetworks: [] };
+  const webhook = { keySecret: randomBytes(32) };
+  const alertPace = { everySeconds: 60, repeats: 0 };
+  const channel = lifecycle.use("channel", new MeshChannel(stage.peers.address), (opened) => opened.close());
+  const identity = await stage.peers.identity("notification");
+  const parts = { database: stage.database, producer, redis, channel, identity, lifecycle };
+  const context = createContext({ watch, push, outbound, webhook, alertPace }, parts);
   const added: string[] = [];
   let reads = 0;
   const query = async (...read: Parameters<typeof stage.database.query>) => {

@@ -11,6 +11,7 @@ import { entities } from "../../../services/notification/db/mikro-orm.config.ts"
 import { announceInboxes } from "../../../services/notification/events.ts";
 import { startService } from "../../../services/notification/service.ts";
 import { createTestDatabase } from "../../_util/database.ts";
+import { newPushKeyFile, newSecretFile } from "../../_util/push-keys.ts";
 import { type Peers, startPeers } from "./peers.ts";
 
 export interface Instance {
@@ -44,7 +45,7 @@ export async function openWatchStage(name: string): Promise<WatchStage> {
     start: (environment) => startInstance({ peers, url: own.url, running }, environment),
     add: async (recipients, { announced } = { announced: true }) => {
       const entries = recipients.map(entryFor);
-      const source = { eventId: newId(), taskId: newId(), channel: "email", traceId: "" } as const;
+      const source = { eventId: newId(), taskId: newId(), traceId: "" };
       await database.transactional(async (em) => {
         await addToInboxes(em, source, entries);
         if (announced) database.afterCommit(() => announceInboxes(redis, recipients), em);
@@ -76,6 +77,8 @@ async function startInstance(
     MESH_IDENTITY_KEY_FILE: keyFile,
     MESH_IDENTITY_JWKS_FILE: jwksFile,
     NOTIFICATION_DB_URL: url,
+    PUSH_VAPID_KEY_FILE: newPushKeyFile(),
+    WEBHOOK_KEY_SECRET_FILE: newSecretFile(),
     KAFKA_BROKERS: inject("kafka"),
     REDIS_URL: inject("redis"),
     // So long that nothing in a test arrives by polling, unless it asks for that.
@@ -98,7 +101,7 @@ async function startInstance(
 
 function entryFor(recipientId: string): NewEntry {
   const id = newId();
-  return { notificationId: id, deliveryId: newId(), recipientId, kind: "task_assigned", title: id, body: "" };
+  return { notificationId: id, recipientId, kind: "task_assigned", title: id, body: "" };
 }
 
 /** A stream that a test takes message by message. */

@@ -6,26 +6,40 @@ import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { createContext } from "../../../consumers/context.ts";
-import { emailGroup } from "../../../consumers/email/group.ts";
 import { Mailer } from "../../../consumers/email/mailer.ts";
+import { type GroupName, groups } from "../../../consumers/groups.ts";
 import { People } from "../../../consumers/people.ts";
 import { entities, migrations } from "../../../services/notification/db/mikro-orm.config.ts";
+import { settings } from "./settings.ts";
 
-// A process of the group "email", to be killed at any moment.
+// A process of one group, to be killed at any moment.
 const options = JSON.parse(process.argv[2] ?? "{}") as Record<
-  "url" | "broker" | "group" | "topic" | "mesh" | "keyFile" | "jwksFile" | "smtpUrl" | "fromAddress" | "redisUrl",
+  | "url"
+  | "broker"
+  | "group"
+  | "topic"
+  | "mesh"
+  | "keyFile"
+  | "jwksFile"
+  | "smtpUrl"
+  | "fromAddress"
+  | "redisUrl"
+  | "webhookSecret"
+  | "pushKeyFile",
   string
->;
-const { url, broker, group, topic, mesh, keyFile, jwksFile, smtpUrl, fromAddress, redisUrl } = options;
+> & { name: GroupName };
+const { url, broker, group, topic, mesh, keyFile, jwksFile, smtpUrl, fromAddress, redisUrl, name } = options;
 const lifecycle = new Lifecycle();
-const database = await openDatabase({ url, entities, migrations, lifecycle, applicationName: "email" });
+const database = await openDatabase({ url, entities, migrations, lifecycle, applicationName: name });
 const users = createClient(UserService, new MeshChannel(mesh), {
   identity: await Identity.load({ keyFile, jwksFile }),
 });
-const mail = { smtpUrl, from: { address: fromAddress, name: "" }, publicUrl: "https://mesh.example" };
 const redis = openRedis({ url: redisUrl, lifecycle });
-const parts = { database, redis, people: new People(users), mailer: new Mailer({ url: smtpUrl }) };
-const job = emailGroup(createContext({ mail }, parts));
+const mailer = new Mailer({ url: smtpUrl });
+const parts = { database, redis, people: new People(users), mailer, urgent: { database, mailer } };
+const secret = Buffer.from(options.webhookSecret ?? "", "base64");
+const context = createContext(settings(smtpUrl, options.pushKeyFile, secret), parts);
+const job = groups[name]({ ...context, from: { address: fromAddress, name: "" } });
 await startConsumer({
   group,
   topics: [topic],
