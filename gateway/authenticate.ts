@@ -42,6 +42,7 @@ export async function authenticate(
   if (isApiKey(given)) return authenticateKey(call, given, verifiers);
   const verified = await verifiers.tokens.verify(given);
   call.accessToken = given;
+  call.userId = verified.userId;
   return verified;
 }
 
@@ -51,6 +52,7 @@ async function authenticateKey(call: EdgeCall, key: string, verifiers: Verifiers
   try {
     const verified = await tokens.verify(accessToken);
     call.accessToken = accessToken;
+    call.userId = verified.userId;
     return verified;
   } catch (error) {
     const { code, reason } = error as Partial<ServiceError>;

@@ -18,9 +18,12 @@ import { EdgeLimits } from "./limits/edge-limits.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { type OwnService, ownServices } from "./own-services.ts";
 import { isExposed, meshServices } from "./services.ts";
+import { StreamRegistry } from "./streams/stream-registry.ts";
 import { Transcoder } from "./transcoding/transcoder.ts";
 
 const bodyLimit = 1024 * 1024;
+/** Half of what a service calls late: what is too much is refused here, before a service has had work with it. */
+const lateShare = 0.025;
 
 /** Everything that the parts of the gateway share. */
 export interface GatewayContext {
@@ -36,6 +39,8 @@ export interface GatewayContext {
   readonly load: LoadShed | undefined;
   /** How many connections each address has. */
   readonly connections: ConnectionCount;
+  /** Tells of the streams that are open. */
+  readonly streams: StreamRegistry;
   readonly transcoder: Transcoder;
   readonly meshHealth: MeshHealthBoard;
   /** How each service finds its database. */
@@ -99,8 +104,9 @@ export async function createContext(
     tokens: meshTokenVerifier({ channel, identity, redis, lifecycle, issuer: config.tokens.issuer }),
     apiKeys: new ApiKeys((key) => auth.exchangeApiKey({ key })),
     connections: new ConnectionCount({ redis, ...config.connections }),
+    streams: new StreamRegistry({ redis, instanceId: config.instanceId, lifecycle }),
     limits: new EdgeLimits(config.limits.limits, limiter),
-    load: config.overload && new LoadShed(config.overload, lifecycle),
+    load: config.overload && new LoadShed(config.overload, lifecycle, lateShare),
     transcoder: new Transcoder(
       methods.filter(({ methodKind }) => methodKind === "unary" || methodKind === "server_streaming"),
     ),

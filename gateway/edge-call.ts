@@ -21,6 +21,8 @@ export interface EdgeCall {
   readonly sessionCookies?: SessionCookies | undefined;
   /** The bearer token, once it was verified. */
   accessToken?: string | undefined;
+  /** Whose token it is. */
+  userId?: string | undefined;
   /** Request headers that go along beside those that are named; none but in tests of the protocols. */
   passing?: Record<string, string> | undefined;
   /** Where it takes its place among the calls under way. */

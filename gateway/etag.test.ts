@@ -11,13 +11,16 @@ const { updateTask, completeTask, deleteTask, shareTask, getTask, createTask } =
 
 describe("conditionHeaders", () => {
   const { updateMe } = UserService.method;
-  const { markRead } = NotificationService.method;
+  const { markRead, updateWebhook, deleteWebhook } = NotificationService.method;
 
-  test.each([updateTask, completeTask, deleteTask, shareTask, updateMe, markRead])("go along with $name", (method) => {
-    const headers = { "if-match": '"a", W/"b"', "if-none-match": "*", accept: "*/*" };
-    expect(conditionHeaders(method, headers)).toEqual({ "if-match": '"a", W/"b"', "if-none-match": "*" });
-    expect(conditionHeaders(method, {})).toEqual({});
-  });
+  test.each([updateTask, completeTask, deleteTask, shareTask, updateMe, markRead, updateWebhook, deleteWebhook])(
+    "go along with $name",
+    (method) => {
+      const headers = { "if-match": '"a", W/"b"', "if-none-match": "*", accept: "*/*" };
+      expect(conditionHeaders(method, headers)).toEqual({ "if-match": '"a", W/"b"', "if-none-match": "*" });
+      expect(conditionHeaders(method, {})).toEqual({});
+    },
+  );
 
   test.each([getTask, createTask])("stay behind with $name", (method) => {
     expect(conditionHeaders(method, { "if-match": '"a"', "if-none-match": "garbage" })).toEqual({});

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { within } from "#kit/redis/patience.ts";
 import type { Redis } from "#kit/redis/redis.ts";
 import { logger } from "#observability/logger.ts";
 import type { Claim, Verdict } from "./bucket.ts";
 import { GatewayCount } from "./gateway-count.ts";
 import { LocalBuckets } from "./local-buckets.ts";
 import { counted } from "./metrics.ts";
-import { within } from "./patience.ts";
 import type { Limit } from "./presets.ts";
 import { SharedBuckets } from "./shared-buckets.ts";
 

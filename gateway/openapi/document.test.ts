@@ -98,7 +98,16 @@ describe("the OpenAPI document", () => {
 
   it("takes If-Match where the gateway makes something of it", () => {
     const taking = bindings.filter(takesIfMatch);
-    const names = ["UpdateMe", "UpdateTask", "CompleteTask", "DeleteTask", "ShareTask", "MarkRead"];
+    const names = [
+      "UpdateMe",
+      "UpdateTask",
+      "CompleteTask",
+      "DeleteTask",
+      "ShareTask",
+      "MarkRead",
+      "UpdateWebhook",
+      "DeleteWebhook",
+    ];
     expect(taking.map(({ method }) => method.name)).toEqual(names);
     for (const { method } of bindings) {
       const passed = conditionHeaders(method, { "if-match": '"7"' });
@@ -130,8 +139,8 @@ describe("the OpenAPI document", () => {
 
   it("answers 304 to a read of what has a version", () => {
     const reads = bindings.filter((binding) => "304" in operationOf(binding).responses);
-    expect(reads.map(({ method }) => method.name)).toEqual(["GetMe", "GetTask"]);
-    expect(JSON.stringify(reads.map(operationOf)).match(/parameters\/IfNoneMatch/g)).toHaveLength(2);
+    expect(reads.map(({ method }) => method.name)).toEqual(["GetMe", "GetTask", "GetWebhook"]);
+    expect(JSON.stringify(reads.map(operationOf)).match(/parameters\/IfNoneMatch/g)).toHaveLength(3);
   });
 
   it("takes a patch without the field that the path names", () => {

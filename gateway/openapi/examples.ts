@@ -31,7 +31,9 @@ export function exampleOf(shown: Shown, inner: (message: DescMessage) => JsonObj
   const { message, component, required, isAnswer } = shown;
   const sample = samples[component];
   if (sample !== undefined && !isAnswer) return sample;
-  const entries = message.fields.map((field): [string, JsonValue | undefined] => {
+  // A message has one field of a oneof at most: the first stands for all of them.
+  const fields = message.fields.filter((field) => field.oneof === undefined || field.oneof.fields[0] === field);
+  const entries = fields.map((field): [string, JsonValue | undefined] => {
     if (sample !== undefined) return [field.jsonName, sampled(field, sample[field.jsonName], inner)];
     const isShown = isAnswer || required.has(field) || examplesOf(field).length > 0;
     return [field.jsonName, isShown ? shownValue(field, inner) : undefined];

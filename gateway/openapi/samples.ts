@@ -7,6 +7,7 @@ const ids = {
 };
 const earlier = "2026-11-23T09:00:00Z";
 const later = "2026-11-23T09:05:00Z";
+const hut = { latitude: 46.5775, longitude: 8.0047 };
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 const notification = {
@@ -17,6 +18,27 @@ const notification = {
   taskId: ids.task,
   createTime: later,
   traceId,
+};
+
+// The keys of RFC 8291 section 5 and RFC 8292 section 2.4.
+const browser = {
+  pushKey: "BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs",
+  keys: {
+    p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    auth: "BTBZMqHH6r4Tts7J_aSIgg",
+  },
+};
+
+const deliveryId = "01932f58-3e2c-7000-8000-7d1e90b4c358";
+const webhook = {
+  webhookId: "01932f57-6a10-7000-8000-c2f84b7e19d0",
+  displayName: "Home automation",
+  url: "https://hooks.example.com/taskmesh",
+  types: ["NOTIFICATION_TYPE_TASK_SHARED"],
+  state: "STATE_ENABLED",
+  createTime: earlier,
+  updateTime: earlier,
+  etag: "1-0-0",
 };
 
 /**
@@ -70,6 +92,15 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   "task.v1.CompleteTaskRequest": { etag: "2" },
   "task.v1.ShareTaskRequest": { email: "bob@example.com", role: "ROLE_EDITOR" },
   "task.v1.Collaborator": { userId: ids.bob, displayName: "Bob", role: "ROLE_EDITOR", createTime: later },
+  "task.v1.CreateReminderRequest": { before: "3600s", channels: ["CHANNEL_EMAIL", "CHANNEL_PUSH"] },
+  "task.v1.SnoozeReminderRequest": { duration: "600s" },
+  "task.v1.Reminder": {
+    reminderId: "01932f57-d0b4-7000-8000-7c1f5a9e2d38",
+    taskId: ids.task,
+    before: "3600s",
+    channels: ["CHANNEL_EMAIL", "CHANNEL_PUSH"],
+    createTime: later,
+  },
   "task.v1.CreateCommentRequest": { text: "A couchette is fine." },
   "task.v1.Comment": {
     commentId: "01932f57-b5c8-7000-8000-0c6e2d9f1b43",
@@ -86,7 +117,51 @@ export const samples: Readonly<Record<string, JsonObject>> = {
     timeZone: "Europe/Berlin",
   },
   "task.v1.ImportTasksResponse": { importedCount: 1, taskIds: [ids.task], skipped: [] },
+  "notification.v1.RaiseAlertRequest": {
+    message: "I hurt my ankle on the way to the hut",
+    recipientIds: [ids.bob],
+    location: hut,
+  },
+  "notification.v1.Alert": {
+    alertId: "01932f5a-7f10-7000-8000-6d2b9e40c35a",
+    raiserId: ids.ann,
+    message: "I hurt my ankle on the way to the hut",
+    location: hut,
+    createTime: later,
+    deliveries: [{ recipientId: ids.bob, state: "ALERT_STATE_NOTIFIED", noticeCount: 1, notifyTime: later }],
+    traceId,
+  },
   "notification.v1.Notification": notification,
+  "notification.v1.GetPushKeyResponse": { publicKey: browser.pushKey },
+  "notification.v1.CreatePushSubscriptionRequest": {
+    endpoint: "https://updates.push.services.mozilla.com/wpush/v2/gAAAAABpIq",
+    keys: browser.keys,
+    pushKey: browser.pushKey,
+  },
+  "notification.v1.PushSubscriptionKeys": browser.keys,
+  "notification.v1.PushSubscription": {
+    pushSubscriptionId: "01932f56-0b7d-7000-8000-a4e19d30c652",
+    pushService: "https://updates.push.services.mozilla.com",
+    pushKey: browser.pushKey,
+    createTime: earlier,
+  },
+  "notification.v1.Webhook": webhook,
+  "notification.v1.WebhookInput": { displayName: webhook.displayName, url: webhook.url },
+  "notification.v1.WebhookPatch": { state: "STATE_ENABLED" },
+  "notification.v1.CreateWebhookResponse": { webhook, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwq1wB0a9fXyc=" },
+  "notification.v1.RotateWebhookSecretResponse": { secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwq1wB0a9fXyc=" },
+  "notification.v1.WebhookDelivery": {
+    webhookDeliveryId: deliveryId,
+    notificationId: notification.notificationId,
+    type: notification.type,
+    state: "STATE_SENT",
+    attemptCount: 1,
+    createTime: later,
+    sendTime: later,
+    traceId,
+  },
+  "notification.v1.ReplayWebhookDeliveriesRequest": { afterWebhookDeliveryId: deliveryId },
+  "notification.v1.ReplayWebhookDeliveriesResponse": { replayedCount: 3 },
   "notification.v1.WatchNotificationsResponse": {
     created: notification,
     cursor: "kbNQ0Z8vT0G4nYqkPp7pFlsiNyJd",

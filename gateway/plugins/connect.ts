@@ -153,9 +153,10 @@ function unary(context: GatewayContext, method: DescMethod) {
 
 function serverStream(context: GatewayContext, method: DescMethod, closing: Closing) {
   return async function* (message: Message, call: HandlerContext): AsyncIterable<Message> {
-    const ended = streamOpened(call.protocolName as StreamKind);
+    const edge = edgeOf(call);
+    const ended = streamOpened(context.streams, call.protocolName as StreamKind, edge.userId);
     try {
-      yield* forwardStream(context.forwarder, edgeOf(call), method, {
+      yield* forwardStream(context.forwarder, edge, method, {
         message,
         timeoutMs: call.timeoutMs(),
         signal: AbortSignal.any([call.signal, closing.streams]),

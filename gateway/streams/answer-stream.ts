@@ -44,7 +44,7 @@ export async function answerStream(context: GatewayContext, exchange: StreamExch
 }
 
 async function writeStream(
-  { transcoder, config }: GatewayContext,
+  { transcoder, config, streams }: GatewayContext,
   { request, reply, binding }: StreamExchange,
   { stream, format }: { stream: OpenStream; format: StreamFormat },
 ): Promise<void> {
@@ -53,7 +53,8 @@ async function writeStream(
   const { raw } = reply;
   raw.writeHead(200, reply.getHeaders() as Record<string, string>);
   const writer = new Writer(raw, format, config.streams);
-  const ended = streamOpened(format.mediaType === "text/event-stream" ? "sse" : "ndjson");
+  const kind = format.mediaType === "text/event-stream" ? "sse" : "ndjson";
+  const ended = streamOpened(streams, kind, request.edge.userId);
   try {
     await writer.write(format.begin);
     for await (const message of stream.messages) {

@@ -60,12 +60,10 @@ export async function answerSocket(context: GatewayContext, exchange: SocketExch
     gone.abort();
   });
   const beat = keepAlive(socket, context.config.streams.heartbeatMs);
-  const ended = streamOpened("websocket");
   try {
     await sendStream(context, { ...exchange, prepare: () => prepared }, { socket, gone: gone.signal });
   } finally {
     clearInterval(beat);
-    ended();
     await closed(socket);
   }
 }
@@ -89,13 +87,15 @@ function accept(request: IncomingMessage, reply: FastifyReply): Promise<WebSocke
 }
 
 async function sendStream(
-  { forwarder, transcoder, config }: GatewayContext,
+  { forwarder, transcoder, config, streams }: GatewayContext,
   { request, binding, prepare, closing }: SocketExchange,
   { socket, gone }: { socket: WebSocket; gone: AbortSignal },
 ): Promise<void> {
   const { patienceMs } = config.streams;
+  let ended = () => {};
   try {
     const message = await prepare();
+    ended = streamOpened(streams, "websocket", request.edge.userId);
     const signal = AbortSignal.any([gone, closing]);
     const timeoutMs = clientTimeoutMs(request.edge.headers);
     const stream = await openStream(forwarder, request.edge, binding.method, { message, timeoutMs, signal });
@@ -108,6 +108,8 @@ async function sendStream(
     const { problem } = problemInBand(request, error, binding);
     await send(socket, envelope("error", JSON.stringify(problem)), patienceMs).catch(() => {});
     socket.close(isFaultCode(problem.code) ? closeCode.fault : closeCode.ofStatus + problem.status, problem.reason);
+  } finally {
+    ended();
   }
 }
 

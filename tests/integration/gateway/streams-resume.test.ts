@@ -1,12 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { WebSocket } from "ws";
 import { openProducer } from "#kit/events/producer.ts";
+import { MeshChannel } from "#kit/grpc/client.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
 import { createContext } from "../../../services/notification/context.ts";
 import { rpc } from "../../../services/notification/rpc/index.ts";
+import { newPushKeyFile } from "../../_util/push-keys.ts";
 import { openWatchStage, type WatchStage } from "../notification/watch-stage.ts";
 import { type Edge, startEdge } from "./edge.ts";
 import { fieldsOf, pieces, watchName, watchPath } from "./stream-clients.ts";
@@ -22,7 +25,14 @@ beforeAll(async () => {
   const redis = openRedis({ url: inject("redis"), lifecycle });
   const watch = { heartbeatMs: 60_000, limits: { total: 100, perPerson: 20 } };
   const producer = openProducer({ brokers: [inject("kafka")], clientId: "test", lifecycle });
-  const context = createContext({ watch }, { database: stage.database, producer, redis, lifecycle });
+  const push = { keyFile: newPushKeyFile() };
+  const outbound = { allowHttp: false, allowedNetworks: [] };
+  const webhook = { keySecret: randomBytes(32) };
+  const alertPace = { everySeconds: 60, repeats: 0 };
+  const channel = lifecycle.use("channel", new MeshChannel(stage.peers.address), (opened) => opened.close());
+  const identity = await stage.peers.identity("notification");
+  const parts = { database: stage.database, producer, redis, channel, identity, lifecycle };
+  const context = createContext({ watch, push, outbound, webhook, alertPace }, parts);
   edge.handlers.set(watchName, rpc(context).watchNotifications as never);
 });
 afterAll(async () => {
