@@ -107,7 +107,7 @@ export const attributeRegistry = {
     values: ["done", "duplicate", "retried", "parked", "dead"],
   },
   "taskmesh.task.id": { type: "string", description: "Which task", form: uuid },
-  "taskmesh.channel": { type: "string", description: "How a person is reached", values: ["email"] },
+  "taskmesh.channel": { type: "string", description: "How a person is reached", values: ["email", "webhook", "push"] },
   "taskmesh.outcome": { type: "string", description: "How a thing ended, by a name of ours", form: identifier },
   "taskmesh.limits.name": { type: "string", description: "Which rate limit", form: identifier },
   "taskmesh.limits.store": { type: "string", description: "Where a rate limit counted", values: ["redis", "memory"] },

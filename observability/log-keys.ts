@@ -49,6 +49,7 @@ export const logKeys = {
   "taskmesh.session.id": text("Which session"),
   "taskmesh.api_key.id": text("Which API key"),
   "taskmesh.key.id": text("Which signing key"),
+  "taskmesh.alert.id": text("Which alert"),
   "taskmesh.tier": text("Which tier an account was put into"),
   "taskmesh.work": text("Which background work"),
   fields: { type: "list", description: "The names of the fields that changed" },

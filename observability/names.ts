@@ -17,7 +17,7 @@ export type SpanName =
   | StatementKind // and without one
   | "outbox wait" // from the commit of an event until the relay picks it up
   | `${"send" | "process" | "receive" | "wait"} ${string}` // Kafka: wait = from the broker's time stamp until it is processed
-  | "send mail"
+  | `send ${"mail" | "webhook" | "push"}`
   | `taskmesh ${string}`; // anything else that is worth a span
 
 type StatementKind = "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "CALL" | "COMMIT" | "QUERY";
@@ -145,10 +145,12 @@ export const metrics = {
   "taskmesh.overload.in_flight": { kind: "observed", description: "Calls under way", unit: "{call}" },
   "taskmesh.overload.shed_calls": {
     kind: "counter",
-    description: "Calls refused since there were too many",
+    description: "Refused",
     unit: "{call}",
     attributes: ["taskmesh.priority"],
   },
+  "taskmesh.breaker.open": { kind: "upDownCounter", description: "Open", unit: "1", attributes: ["rpc.method"] },
+  "taskmesh.breaker.opened": { kind: "counter", description: "Openings", unit: "1", attributes: ["rpc.method"] },
   // Caches
   "taskmesh.cache.lookups": {
     kind: "counter",
@@ -313,6 +315,7 @@ export const metrics = {
   "taskmesh.task.shared": { kind: "counter", description: "Tasks shared", unit: "{share}" },
   "taskmesh.task.imported": { kind: "counter", description: "Tasks imported", unit: "{task}" },
   "taskmesh.task.comments": { kind: "counter", description: "Comments written", unit: "{comment}" },
+  "taskmesh.task.reminders": { kind: "counter", description: "Reminders set or snoozed", unit: "{reminder}" },
   // Notifications
   "taskmesh.notification.created": {
     kind: "counter",
@@ -321,12 +324,23 @@ export const metrics = {
   },
   "taskmesh.notification.read": { kind: "counter", description: "Notifications read", unit: "{notification}" },
   "taskmesh.notification.watches": { kind: "upDownCounter", description: "Inboxes watched", unit: "{stream}" },
+  "taskmesh.notification.alerts": {
+    kind: "counter",
+    description: "Alerts raised and acknowledged, and notices repeated",
+    unit: "{alert}",
+    attributes: ["taskmesh.outcome"],
+  },
   "taskmesh.notification.deliveries": {
     kind: "counter",
     description: "Deliveries by channel",
     unit: "{delivery}",
     attributes: ["taskmesh.channel", "taskmesh.outcome"],
   },
+  // Reminders
+  "taskmesh.scheduler.leader": { kind: "gauge", description: "1 where reminders are sent from", unit: "1" },
+  "taskmesh.scheduler.lag": { kind: "gauge", description: "How late the oldest reminder is", unit: "s" },
+  "taskmesh.scheduler.fired": { kind: "counter", description: "Reminders that came", unit: "{reminder}" },
+  "taskmesh.scheduler.missed": { kind: "counter", description: "Reminders dropped as too late", unit: "{reminder}" },
   // Tracing
   "otel.sdk.processor.span.processed": {
     kind: "counter",

@@ -74,6 +74,8 @@ export const spanShapes: readonly SpanShape[] = [
     requires: ["server.address", "server.port"],
     may: ["taskmesh.outcome", "error.type"],
   },
+  { name: /^send push$/, kind: "client", requires: [], may: ["taskmesh.outcome", "error.type"] },
+  { name: /^send webhook$/, kind: "client", requires: [], may: ["taskmesh.outcome", "error.type"] },
   { name: /^taskmesh [a-z ]+$/, kind: "internal", requires: [], may: ["error.type"] },
 ];
 

@@ -143,6 +143,15 @@ const notifications: Dashboard = {
       { expr: "sum(rate(taskmesh_notification_created_total[$__rate_interval]))", legend: "entries made" },
       { expr: "sum(rate(taskmesh_notification_read_total[$__rate_interval]))", legend: "entries read" },
     ]),
+    lines("Reminders", "ops", [
+      { expr: "sum(rate(taskmesh_scheduler_fired_total[$__rate_interval]))", legend: "came" },
+      { expr: "sum(rate(taskmesh_scheduler_missed_total[$__rate_interval]))", legend: "dropped as too late" },
+      { expr: "sum(rate(taskmesh_task_reminders_total[$__rate_interval]))", legend: "set" },
+    ]),
+    lines("How late the oldest reminder is", "s", [{ expr: "max(taskmesh_scheduler_lag)", legend: "late" }], {
+      warnAbove: 30,
+    }),
+    lines("Schedulers that lead (1)", "short", [{ expr: "sum(taskmesh_scheduler_leader)", legend: "lead" }]),
     lines("Inboxes watched", "short", [{ expr: "sum(taskmesh_notification_watches)", legend: "watched" }]),
     latency("From the change to the mail", "taskmesh_event_age", '{messaging_consumer_group_name="email"}'),
     lines("Tasks", "ops", [

@@ -93,6 +93,12 @@ const postgres: Dashboard = {
         legend: "{{datname}}",
       },
     ]),
+    lines(
+      "Waiting for the disk",
+      "percentunit",
+      [{ expr: "sum by (operation) (rate(pg_stat_io_wait_seconds_total[$__rate_interval]))", legend: "{{operation}}" }],
+      { warnAbove: 0.7 },
+    ),
     lines("Deadlocks", "ops", [
       {
         expr: `sum by (datname) (rate(pg_stat_database_deadlocks{${database}}[$__rate_interval]))`,
@@ -216,6 +222,16 @@ const node: Dashboard = {
       {
         expr: `sum by (service, taskmesh_priority) (rate(taskmesh_overload_shed_calls_total{${chosen}}[$__rate_interval]))`,
         legend: "{{service}} {{taskmesh_priority}}",
+      },
+    ]),
+    lines("Breakers: open, and how often opened", "short", [
+      {
+        expr: `sum by (service, rpc_method) (taskmesh_breaker_open{${chosen}})`,
+        legend: "{{service}} {{rpc_method}} open",
+      },
+      {
+        expr: `sum by (service, rpc_method) (increase(taskmesh_breaker_opened_total{${chosen}}[$__rate_interval]))`,
+        legend: "{{service}} {{rpc_method}} opened",
       },
     ]),
     lines("Time in garbage collection", "percentunit", [

@@ -138,6 +138,17 @@ export const alertCases: readonly AlertCase[] = [
     fires: { 'namedprocess_namegroup_cpu_seconds_total{groupname="postgres"}': growing(0.71) },
     quiet: { 'namedprocess_namegroup_cpu_seconds_total{groupname="postgres"}': growing(0.69) },
   },
+  {
+    alert: "DiskSlow",
+    fires: {
+      'pg_stat_io_wait_seconds_total{operation="read"}': growing(0.5),
+      'pg_stat_io_wait_seconds_total{operation="fsync"}': growing(0.21),
+    },
+    quiet: {
+      'pg_stat_io_wait_seconds_total{operation="read"}': growing(0.5),
+      'pg_stat_io_wait_seconds_total{operation="fsync"}': growing(0.19),
+    },
+  },
   { alert: "ReplicaAway", fires: { pg_replica_up: steady(0) }, quiet: { pg_replica_up: steady(1) } },
   {
     alert: "ReplicaBehind",
@@ -184,6 +195,16 @@ export const alertCases: readonly AlertCase[] = [
     alert: "NoActiveRelay",
     fires: { 'taskmesh_outbox_leader{service="task"}': steady(0) },
     quiet: { 'taskmesh_outbox_leader{service="task"}': steady(1) },
+  },
+  {
+    alert: "RemindersLate",
+    fires: { taskmesh_scheduler_lag: steady(31) },
+    quiet: { taskmesh_scheduler_lag: steady(29) },
+  },
+  {
+    alert: "NobodyReminds",
+    fires: { taskmesh_scheduler_leader: steady(0) },
+    quiet: { taskmesh_scheduler_leader: steady(1) },
   },
   { alert: "LagAbove100", fires: { [consumer("lag")]: steady(101) }, quiet: { [consumer("lag")]: steady(99) } },
   {
