@@ -10,6 +10,7 @@ import { addLoad } from "./commands/load.ts";
 import { logs } from "./commands/logs.ts";
 import { addOps } from "./commands/ops.ts";
 import { ps } from "./commands/ps.ts";
+import { addPushKeys } from "./commands/push-keys.ts";
 import { addRelease } from "./commands/release.ts";
 import { scale } from "./commands/scale.ts";
 import { tier } from "./commands/tier.ts";
@@ -86,6 +87,7 @@ function program(): Command {
   addFault(mesh);
   addEvents(mesh);
   addDlq(mesh);
+  addPushKeys(mesh);
   addOps(mesh);
   addTop(mesh);
   addRelease(mesh);

@@ -41,7 +41,7 @@ describe("the topology", () => {
     expect(new Set(numbers).size).toBe(numbers.length);
   });
 
-  // Gateway, auth, user, task, notification, consumers: one process of the consumers runs both groups.
+  // Gateway, auth, user, task, notification, consumers: one process of the consumers runs all groups.
   test.each([
     ["light [000.03]", "light", [1, 1, 1, 1, 1, 1]],
     ["default", "default", [2, 2, 2, 2, 2, 3]],

@@ -111,7 +111,7 @@ export const processes: Readonly<Record<ProcessName, ProcessRow>> = {
   user: service("user", { variables: ["ETAG_MODE"], replicas: { light: 1, default: 2, medium: 2, heavy: 5 } }),
   task: service("task", { variables: ["ETAG_MODE"], replicas: { light: 1, default: 2, medium: 3, heavy: 8 } }),
   notification: service("notification", {
-    variables: ["ETAG_MODE"],
+    variables: ["ETAG_MODE", "PUSH_VAPID_KEY_FILE", "WEBHOOK_KEY_SECRET_FILE"],
     replicas: { light: 1, default: 2, medium: 2, heavy: 3 },
   }),
   gateway: {
@@ -134,7 +134,15 @@ export const processes: Readonly<Record<ProcessName, ProcessRow>> = {
     after: [...parts, "mail"],
     calls: ["envoy", "auth", "user", "task", "notification"],
     ports: { admin: "ADMIN_PORT" },
-    variables: ["SMTP_URL", "MAIL_FROM", "PUBLIC_URL", "FAULTS_FILE"],
+    variables: [
+      "SMTP_URL",
+      "MAIL_FROM",
+      "PUBLIC_URL",
+      "FAULTS_FILE",
+      "PUSH_VAPID_KEY_FILE",
+      "PUSH_SUBJECT",
+      "WEBHOOK_KEY_SECRET_FILE",
+    ],
     database: { name: "notification", variable: "NOTIFICATION_DB_URL" },
     clusters: {},
     replicas: { light: 1, default: 3, medium: 5, heavy: 15 },

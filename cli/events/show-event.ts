@@ -1,17 +1,18 @@
 import { type DescMessage, fromBinary, toJson } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { AuthEventSchema } from "#gen/auth/v1/auth_events_pb.js";
+import { AlertEventSchema } from "#gen/notification/v1/alert_events_pb.js";
 import { DeliveryEventSchema } from "#gen/notification/v1/delivery_events_pb.js";
 import { TaskEventSchema } from "#gen/task/v1/task_events_pb.js";
 import { UserEventSchema } from "#gen/user/v1/user_events_pb.js";
 import type { TailedRecord } from "#kit/events/tail.ts";
 
-/** The events of each package; a retry topic has those of several. */
-const schemas: Readonly<Record<string, DescMessage>> = {
-  auth: AuthEventSchema,
-  user: UserEventSchema,
-  task: TaskEventSchema,
-  notification: DeliveryEventSchema,
+/** The events of each package, the usual ones first; a retry topic has those of several. */
+const schemas: Readonly<Record<string, readonly [DescMessage, ...DescMessage[]]>> = {
+  auth: [AuthEventSchema],
+  user: [UserEventSchema],
+  task: [TaskEventSchema],
+  notification: [DeliveryEventSchema, AlertEventSchema],
 };
 
 /** A record as one JSON object. What people wrote is left out unless `content` is true. */
@@ -33,8 +34,9 @@ export function showEvent(record: TailedRecord, content: boolean): Record<string
 
 /** An event as JSON: undefined for a type that is not known here, null for a value that is no such event. */
 export function decodeEvent(type: string, value: Uint8Array, content: boolean): unknown {
-  const schema = schemas[type.split(".")[0] ?? ""];
-  if (schema === undefined) return undefined;
+  const known = schemas[type.split(".")[0] ?? ""];
+  if (known === undefined) return undefined;
+  const schema = known.find(({ fields }) => fields.some(({ message }) => message?.typeName === type)) ?? known[0];
   try {
     const message = fromBinary(schema, value);
     if (!content) leaveOutTexts(reflect(schema, message));

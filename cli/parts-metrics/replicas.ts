@@ -2,13 +2,31 @@ import type { Position } from "#kit/db/position.ts";
 import { ReplicaLag } from "#kit/db/replica-lag.ts";
 import type { Family } from "#observability/exposition.ts";
 import { readReplayed } from "../runner/db/server-statistics.ts";
-import { family } from "./families.ts";
+import { type Column, table } from "./families.ts";
 
 /** A replica of the server, and the URL of an account of it. */
 export interface ReplicaSource {
   name: string;
   url: string;
 }
+
+interface Seen {
+  name: string;
+  isUp: boolean;
+  bytes: number | undefined;
+  seconds: number;
+}
+
+const perReplica: readonly Column<Seen>[] = [
+  ["gauge", "pg_replica_up", "Whether a replica answers", ({ isUp }) => isUp],
+  [
+    "gauge",
+    "pg_replication_lag_seconds",
+    "Age of what a replica shows, by what its primary had at which time",
+    ({ seconds }) => seconds,
+  ],
+  ["gauge", "pg_replication_lag_bytes", "Bytes of the log that a replica has not replayed", ({ bytes }) => bytes],
+];
 
 /** How far the replicas are behind their primary, from look to look. */
 export class ReplicaWatch {
@@ -27,32 +45,13 @@ export class ReplicaWatch {
         if (replayed !== undefined) lag.replayed(replayed);
         const bytes = replayed === undefined || position === undefined ? undefined : Number(position - replayed);
         return {
-          labels: { application_name: name },
+          name,
           isUp: replayed !== undefined,
           bytes,
           seconds: Math.max(0, lag.at(now)) / 1000,
         };
       }),
     );
-    return [
-      family(
-        "gauge",
-        "pg_replica_up",
-        "Whether a replica answers",
-        rows.map(({ labels, isUp }) => [labels, isUp ? 1 : 0]),
-      ),
-      family(
-        "gauge",
-        "pg_replication_lag_seconds",
-        "Age of what a replica shows, by what its primary had at which time",
-        rows.flatMap(({ labels, seconds }) => (Number.isFinite(seconds) ? [[labels, seconds] as const] : [])),
-      ),
-      family(
-        "gauge",
-        "pg_replication_lag_bytes",
-        "Bytes of the log that a replica has not replayed",
-        rows.flatMap(({ labels, bytes }) => (bytes === undefined ? [] : [[labels, Math.max(0, bytes)] as const])),
-      ),
-    ];
+    return table(rows, ({ name }) => ({ application_name: name }), perReplica);
   }
 }

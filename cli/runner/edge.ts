@@ -25,6 +25,8 @@ export interface EdgeOptions {
   rateLimitScale?: number;
   /** How calls are dealt out; LEAST_REQUEST unless given. */
   lbPolicy?: LbPolicy;
+  /** Whether calls are refused while the gateway has too many; they are, unless given. */
+  shed?: boolean;
   /** With the filter that `mesh fault rpc` needs. */
   faults?: boolean;
 }
@@ -61,6 +63,7 @@ export class Edge {
       ...(options.samplePercent !== undefined && { samplePercent: options.samplePercent }),
       ...(options.rateLimitScale !== undefined && { rateLimitScale: options.rateLimitScale }),
       ...(options.lbPolicy && { lbPolicy: options.lbPolicy }),
+      ...(options.shed !== undefined && { shed: options.shed }),
       ...(options.faults && { faults: true }),
     });
     return configFile;

@@ -25,7 +25,14 @@ export interface Surroundings {
 }
 
 /** What the operator's own environment may change for every process. */
-const overridable = ["PUBLIC_URL", "MAIL_FROM", "KAFKA_PARTITIONS", "AUTH_KEY_SECRET_FILE"];
+const overridable = [
+  "PUBLIC_URL",
+  "MAIL_FROM",
+  "KAFKA_PARTITIONS",
+  "AUTH_KEY_SECRET_FILE",
+  "PUSH_VAPID_KEY_FILE",
+  "WEBHOOK_KEY_SECRET_FILE",
+];
 
 /** The whole environment of one instance: the operator's own, and over it what the mesh decides. */
 export function environmentOf(
@@ -59,9 +66,15 @@ function databaseVariables(name: ProcessName, { databases, readDatabases }: Surr
   if (database === undefined) return {};
   const { name: own, variable, readVariable } = database;
   const given = process.env[variable];
-  // The alias would name the replica of another server than ours.
-  const replicaHost: Record<string, string> = given ? {} : { DATABASE_READ_HOST: "" };
-  const variables = { ...replicaHost, [variable]: given || (databases[own] ?? "") };
+  // The aliases would name the replica, or the pooler, of another server than ours.
+  const hosts: Record<string, string> = given ? {} : { DATABASE_READ_HOST: "", DATABASE_POOLER_HOST: "" };
+  const poolerVariable = variable.replace(/_URL$/, "_POOLER_URL");
+  const pooler = given && process.env[poolerVariable];
+  const variables = {
+    ...hosts,
+    [variable]: given || (databases[own] ?? ""),
+    ...(pooler ? { [poolerVariable]: pooler } : {}),
+  };
   if (readVariable === undefined) return variables;
   const read = process.env[readVariable] || (given ? undefined : readDatabases[own]);
   return read ? { ...variables, [readVariable]: read } : variables;
@@ -80,6 +93,8 @@ function valuesOf(name: ProcessName, instance: string, at: Surroundings): Record
     KAFKA_PARTITIONS: "12",
     OTEL_EXPORTER_OTLP_ENDPOINT: at.otlp,
     AUTH_KEY_SECRET_FILE: at.keys.authSecret,
+    PUSH_VAPID_KEY_FILE: at.keys.pushKeys,
+    WEBHOOK_KEY_SECRET_FILE: at.keys.webhookSecret,
     PUBLIC_URL: at.publicUrl,
     SMTP_URL: at.smtp,
     MAIL_FROM: "Taskmesh <taskmesh@localhost>",
@@ -92,7 +107,7 @@ function valuesOf(name: ProcessName, instance: string, at: Surroundings): Record
 function operatorEnvironment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>
-      entry[1] !== undefined && !/^npm_|_DB_(READ_)?URL$|^POSTGRES_URL$/i.test(entry[0]),
+      entry[1] !== undefined && !/^npm_|_DB_(READ_|POOLER_)?URL$|^POSTGRES_URL$/i.test(entry[0]),
   );
   return Object.fromEntries(entries);
 }

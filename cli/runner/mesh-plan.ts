@@ -83,6 +83,7 @@ export async function makePlan({ home, settings, programs, ports, edge, tracing,
       samplePercent: settings.sampleRatio * 100,
       rateLimitScale: settings.rateLimitScale,
       lbPolicy: settings.lbPolicy,
+      shed: settings.shed,
       faults: settings.faults,
     },
   );

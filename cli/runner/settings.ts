@@ -37,6 +37,8 @@ export interface Settings {
   prometheus: boolean | "wished";
   /** RATE_LIMIT_SCALE: by how much limits are multiplied; Infinity when there are none. */
   rateLimitScale: number;
+  /** OVERLOAD_SHED: whether calls are refused when there are too many. */
+  shed: boolean;
   /** LB_POLICY: how Envoy deals calls out among the healthy instances. */
   lbPolicy: LbPolicy;
   /** Share of new traces that are kept, which Envoy decides as the first hop. 0: nobody makes any. */
@@ -86,6 +88,7 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
     databasesGiven: databaseVariables().every((variable) => source[variable]),
     ...beside,
     rateLimitScale,
+    shed: source.OVERLOAD_SHED !== "false",
     lbPolicy,
     sampleRatio,
     faults: source.MESH_FAULTS === "true",

@@ -36,6 +36,11 @@ describe("the files of this repository", () => {
         ["notification", "task.events.v1"],
         ["notification", "auth.events.v1"],
         ["email", "notification.deliveries.v1"],
+        ["webhook", "notification.deliveries.v1"],
+        ["push", "notification.deliveries.v1"],
+        ["urgent", "notification.urgent.v1"],
+        ["scheduler", "task.events.v1"],
+        ["scheduler", "user.events.v1"],
       ].map(([group, topic]) => ({
         kind: "lag",
         group,

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { chmod, chown, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import pg from "pg";
 import type { Account } from "../process-spec.ts";
+import { withClient } from "./client.ts";
 
 export interface CopyOptions {
   /** Of the running server, with the superuser's account. */
@@ -35,14 +35,7 @@ const leftOut =
  * copy must be kept by a slot.
  */
 export async function copyCluster({ url, from, to, account }: CopyOptions): Promise<void> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: "base-backup",
-    connectionTimeoutMillis: 5000,
-  });
-  client.on("error", () => {});
-  await client.connect();
-  try {
+  await withClient(url, { applicationName: "base-backup" }, async (client) => {
     await client.query("SELECT pg_backup_start('replica', fast => true)");
     await copyFolder(from, to, { account, isTop: true });
     const { rows } = await client.query<{ labelfile: string }>(
@@ -50,9 +43,7 @@ export async function copyCluster({ url, from, to, account }: CopyOptions): Prom
     );
     await place(join(to, "backup_label"), rows[0]?.labelfile ?? "", account);
     await place(join(to, "standby.signal"), "", account);
-  } finally {
-    await client.end().catch(() => {});
-  }
+  });
 }
 
 interface Manner {

@@ -1,25 +1,23 @@
 import { hkdfSync } from "node:crypto";
-import pg from "pg";
+import type pg from "pg";
 import { UserError } from "../../user-error.ts";
+import { withClient } from "./client.ts";
+
+const maker = { applicationName: "databases", connectMs: 10_000 };
 
 /** Makes the databases that are missing. */
 export async function ensureDatabases(adminUrl: string, names: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
-  try {
-    await client.connect();
+  await withClient(adminUrl, maker, async (client) => {
     const { rows } = await client.query<{ datname: string }>("SELECT datname FROM pg_database");
     const present = new Set(rows.map((row) => row.datname));
     for (const name of names) {
       if (!present.has(name)) await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
     }
-  } catch (error) {
-    const { code } = error as { code?: string };
+  }).catch(({ code }: { code?: string }) => {
     throw new UserError(
       `The databases cannot be made (${code ?? "no code"}): check POSTGRES_URL and its right to CREATE DATABASE`,
     );
-  } finally {
-    await client.end().catch(() => {});
-  }
+  });
 }
 
 /** The same server and account, another database. */
@@ -43,29 +41,26 @@ export function ownUrl(adminUrl: string, name: string): string {
  */
 export async function ensureOwners(adminUrl: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
-    const client = new pg.Client({
-      connectionString: databaseUrl(adminUrl, name),
-      connectionTimeoutMillis: 10_000,
-    });
-    await client.connect();
-    try {
-      const [role, password] = [client.escapeIdentifier(name), client.escapeLiteral(rolePassword(adminUrl, name))];
-      const known = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [name]);
-      await client.query(`${known.rowCount ? "ALTER" : "CREATE"} ROLE ${role} LOGIN PASSWORD ${password}`);
-      const owned = await client.query(
-        "SELECT FROM pg_database WHERE datname = current_database() AND datdba = $1::regrole",
-        [role],
-      );
-      if (owned.rowCount) continue;
-      await client.query("BEGIN");
-      await giveAll(client, role);
-      await client.query(`ALTER DATABASE ${role} OWNER TO ${role}`);
-      await client.query(`REVOKE CONNECT ON DATABASE ${role} FROM PUBLIC`);
-      await client.query("COMMIT");
-    } finally {
-      await client.end().catch(() => {});
-    }
+    await withClient(databaseUrl(adminUrl, name), maker, (client) =>
+      giveDatabase(client, name, rolePassword(adminUrl, name)),
+    );
   }
+}
+
+async function giveDatabase(client: pg.Client, name: string, secret: string): Promise<void> {
+  const [role, password] = [client.escapeIdentifier(name), client.escapeLiteral(secret)];
+  const known = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [name]);
+  await client.query(`${known.rowCount ? "ALTER" : "CREATE"} ROLE ${role} LOGIN PASSWORD ${password}`);
+  const owned = await client.query(
+    "SELECT FROM pg_database WHERE datname = current_database() AND datdba = $1::regrole",
+    [role],
+  );
+  if (owned.rowCount) return;
+  await client.query("BEGIN");
+  await giveAll(client, role);
+  await client.query(`ALTER DATABASE ${role} OWNER TO ${role}`);
+  await client.query(`REVOKE CONNECT ON DATABASE ${role} FROM PUBLIC`);
+  await client.query("COMMIT");
 }
 
 /** What an administrator had made in the database so far. Sequences of columns go with their tables. */

@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { withClient } from "./client.ts";
 
 /** What a replica needs to know of its primary. */
 export interface Primary {
@@ -10,7 +11,7 @@ export interface Primary {
 
 /** Asks the primary; undefined when it does not answer. */
 export async function primaryOf(url: string): Promise<Primary | undefined> {
-  return withClient(url, async (client) => {
+  return onServer(url, async (client) => {
     const system = await client.query<{ id: string }>("SELECT system_identifier::text AS id FROM pg_control_system()");
     const slots = await client.query<{ name: string }>(
       "SELECT slot_name AS name FROM pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost'",
@@ -28,7 +29,7 @@ export interface Follower {
 
 /** Makes the account, and a new slot that keeps the WAL from now on. */
 export async function ensureSlot(url: string, { role, password, slot }: Follower): Promise<void> {
-  await withClient(url, async (client) => {
+  await onServer(url, async (client) => {
     // Two replicas that start side by side make it one after the other.
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock(hashtext('taskmesh replication'))");
@@ -43,7 +44,7 @@ export async function ensureSlot(url: string, { role, password, slot }: Follower
 
 /** Drops the slots of replicas that are not to run, so that nothing is kept for them. */
 export async function dropOtherSlots(url: string, kept: readonly string[]): Promise<void> {
-  await withClient(url, async (client) => {
+  await onServer(url, async (client) => {
     const { rows } = await client.query<{ name: string }>(
       "SELECT slot_name AS name FROM pg_replication_slots WHERE slot_name LIKE 'postgres\\_replica\\_%' AND NOT active",
     );
@@ -63,18 +64,5 @@ async function dropSlot(client: pg.Client, slot: string): Promise<void> {
   );
 }
 
-async function withClient<T>(url: string, fn: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: "replication",
-    connectionTimeoutMillis: 5000,
-    query_timeout: 30_000,
-  });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    return await fn(client);
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
+const onServer = <T>(url: string, fn: (client: pg.Client) => Promise<T>): Promise<T> =>
+  withClient(url, { applicationName: "replication", queryMs: 30_000 }, fn);

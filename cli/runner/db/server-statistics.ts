@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
+import { withClient } from "./client.ts";
+
+const asker = { applicationName: "parts-metrics" };
 
 /** What PostgreSQL counts about itself. Text that somebody sent it is not among it. */
 export interface ServerStatistics {
@@ -17,6 +19,8 @@ export interface ServerStatistics {
   }[];
   /** Sessions that wait for a lock. */
   waitingForLocks: number;
+  /** How long sessions have waited for the disk since the counters began; 0 unless `track_io_timing` is on. */
+  io: { operation: string; seconds: number }[];
   /** How far the log is, in bytes. */
   position: bigint;
   /** What is kept for replicas, connected or not. */
@@ -28,15 +32,7 @@ export interface ServerStatistics {
  * behind what is `awaited` is given half a second to come so far.
  */
 export async function readReplayed(url: string, awaited: bigint): Promise<bigint | undefined> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: "parts-metrics",
-    connectionTimeoutMillis: 2000,
-    query_timeout: 2000,
-  });
-  client.on("error", () => {});
-  try {
-    await client.connect();
+  return withClient(url, { ...asker, connectMs: 2_000, queryMs: 2_000 }, async (client) => {
     const end = performance.now() + 500;
     for (;;) {
       const { rows } = await client.query<{ position: string | null }>(
@@ -46,11 +42,7 @@ export async function readReplayed(url: string, awaited: bigint): Promise<bigint
       if (position >= awaited || performance.now() > end) return position;
       await sleep(25);
     }
-  } catch {
-    return undefined;
-  } finally {
-    await client.end().catch(() => {});
-  }
+  }).catch(() => undefined);
 }
 
 const states = ["active", "idle", "idle in transaction", "idle in transaction (aborted)"];
@@ -72,6 +64,13 @@ SELECT current_setting('max_connections')::int AS max,
        (SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock') AS waiting,
        CASE WHEN pg_is_in_recovery() THEN '0' ELSE pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::text END AS position`;
 
+const io = `
+SELECT operation, coalesce(sum(ms), 0)::float8 / 1000 AS seconds
+FROM pg_stat_io CROSS JOIN LATERAL (
+  VALUES ('read', read_time), ('write', write_time), ('write', writeback_time), ('write', extend_time), ('fsync', fsync_time)
+) AS spent (operation, ms)
+WHERE backend_type = 'client backend' GROUP BY operation`;
+
 const replication = `
 SELECT slot_name AS name, active AS "isActive",
        coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 AS "keptBytes"
@@ -79,19 +78,11 @@ FROM pg_replication_slots WHERE slot_type = 'physical'`;
 
 /** Asks a server with the account of `url`, which sees the sessions of all as a superuser or a member of pg_monitor. */
 export async function readServerStatistics(url: string): Promise<ServerStatistics> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: "parts-metrics",
-    connectionTimeoutMillis: 4000,
-    statement_timeout: 4000,
-    query_timeout: 4000,
-  });
-  client.on("error", () => {});
-  await client.connect();
-  try {
+  return withClient(url, { ...asker, connectMs: 4_000, queryMs: 4_000 }, async (client) => {
     const settings = await client.query<{ max: number; waiting: number; position: string }>(server);
     const sizes = await client.query<ServerStatistics["databases"][number]>(databases);
     const sessions = await client.query<{ datname: string; state: string; count: number; longest: number }>(activity);
+    const waits = await client.query<ServerStatistics["io"][number]>(io);
     const isPrimary = settings.rows[0]?.position !== "0";
     const slots = isPrimary ? (await client.query<ServerStatistics["slots"][number]>(replication)).rows : [];
     const { max, waiting, position } = settings.rows[0] ?? { max: 0, waiting: 0, position: "0" };
@@ -100,6 +91,7 @@ export async function readServerStatistics(url: string): Promise<ServerStatistic
       waitingForLocks: waiting,
       position: BigInt(position),
       slots,
+      io: waits.rows,
       databases: sizes.rows,
       // Every state of every database is told of, so that a graph falls to 0 instead of ending.
       activity: sizes.rows.flatMap(({ datname }) =>
@@ -109,7 +101,5 @@ export async function readServerStatistics(url: string): Promise<ServerStatistic
         }),
       ),
     };
-  } finally {
-    await client.end().catch(() => {});
-  }
+  });
 }

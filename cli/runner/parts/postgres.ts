@@ -93,6 +93,9 @@ export function serverSpec({ name, programs, folder, account, port, logFile, set
     // A replica that is away holds back no more than this; after that it is copied anew.
     max_slot_wal_keep_size: "256MB",
     fsync: "on",
+    // So that the time that sessions wait for the disk is known.
+    track_io_timing: "on",
+    track_wal_io_timing: "on",
     log_min_messages: "warning",
     log_timezone: "UTC",
     timezone: "UTC",

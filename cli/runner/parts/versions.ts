@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-export type PartName = "postgres" | "redis" | "kafka" | "java" | "envoy" | "jaeger" | "prometheus";
+export type PartName = "postgres" | "redis" | "kafka" | "java" | "envoy" | "jaeger" | "prometheus" | "pgbouncer";
 
 /** The oldest version of a program of the machine that will do, and the one that is fetched otherwise. */
 export type VersionPin = { minimum: string; fetched: string; python?: string };
