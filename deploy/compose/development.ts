@@ -2,11 +2,11 @@ import { nodeArguments, processes } from "../../cli/topology.ts";
 import { serverNames } from "./parts.ts";
 import { members, oneServer, ports } from "./places.ts";
 
-/** What stays the image's own when the checkout is mounted over it: packages for its platform, and what is generated. */
-const ownFolders = ["/app/node_modules", "/app/proto/gen"];
+/** What is mounted of the checkout. Packages and generated code are the image's own: `--build` makes them anew. */
+const sources = ["consumers", "gateway", "kit", "observability", "services"];
 
 /**
- * Laid over docker-compose.yml for development: the checkout is mounted, a process starts anew when a file changes, and
+ * Laid over docker-compose.yml for development: the sources are mounted, a process starts anew when a file changes, and
  * everything can be reached from the machine. Ports of members are given out by Docker, so that `--scale` still works.
  */
 export function development() {
@@ -26,7 +26,7 @@ function watched(name: (typeof members)[number]) {
   return {
     command: ["node", "--watch", ...nodeArguments(processes[name])],
     environment: { NODE_ENV: "development", LOG_LEVEL: "${LOG_LEVEL:-debug}" },
-    volumes: [".:/app:ro", ...ownFolders],
+    volumes: sources.map((folder) => `./${folder}:/app/${folder}:ro`),
     ports: [`127.0.0.1::${ports.admin}`],
   };
 }

@@ -6,6 +6,7 @@ export const images = {
   /** The base of ours; the Dockerfile says the same. */
   node: "node:24.21.0-bookworm-slim",
   postgres: "postgres:18.4-bookworm",
+  pgbouncer: "edoburu/pgbouncer:v1.24.1-p1",
   redis: "redis:7.4.6-alpine",
   kafka: "apache/kafka:4.1.2",
   jaeger: "jaegertracing/jaeger:2.13.0",

@@ -10,6 +10,7 @@ import { after, confined, memberResources, pageAnswers, partResources, supervise
 import { ourImage } from "./images.ts";
 import { published } from "./parts.ts";
 import { keyFiles, keysFolder, meshPort, ports, type Servers } from "./places.ts";
+import { passedOn } from "./variables.ts";
 
 export const rateLimits = {
   RATE_LIMIT_PRESET: "${RATE_LIMIT_PRESET:-standard}",
@@ -33,7 +34,7 @@ function meshMember(name: ProcessName, servers: Servers) {
     ...after(["setup", ...row.after.map((unit) => (unit === "postgres" ? serverOf(row, servers) : unit)), "envoy"]),
     healthcheck: pageAnswers(ports.admin, "/ready"),
     volumes: [`keys-${name}:${keysFolder}:ro`],
-    networks: ["app", "data"],
+    networks: networksOf(row, servers),
     ...supervised(memberResources, {
       replicas: `\${${replicasVariable(name)}:-${row.replicas.light}}`,
       update_config: { order: "start-first", failure_action: "rollback" },
@@ -65,11 +66,16 @@ function process(row: ProcessRow) {
   };
 }
 
+function networksOf(row: ProcessRow, servers: Servers): string[] {
+  const own = row.database === undefined ? [] : [servers.network(serverOf(row, servers))];
+  return [...new Set(["app", "data", ...own])];
+}
+
 function serverOf({ database }: ProcessRow, servers: Servers): string {
   return servers.of(database?.name ?? "");
 }
 
-function environmentOf(name: ProcessName): Record<string, string> {
+function environmentOf(name: ProcessName): Record<string, string | null> {
   const row = processes[name];
   const values: Record<string, string> = {
     SERVICE_NAME: name,
@@ -82,11 +88,13 @@ function environmentOf(name: ProcessName): Record<string, string> {
     KAFKA_PARTITIONS: "12",
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://jaeger:4318",
     AUTH_KEY_SECRET_FILE: keyFiles.authSecret,
+    PUSH_VAPID_KEY_FILE: keyFiles.pushKeys,
+    PUSH_SUBJECT: "${PUSH_SUBJECT:-}",
+    WEBHOOK_KEY_SECRET_FILE: keyFiles.webhookSecret,
     PUBLIC_URL: `\${PUBLIC_URL:-http://127.0.0.1:${publicPorts.edge.port}}`,
     SMTP_URL: `\${SMTP_URL:-smtp://mail:${ports.smtp}}`,
     MAIL_FROM: "${MAIL_FROM:-Taskmesh <taskmesh@localhost>}",
     MAIL_FOLDER: "/mail",
-    ETAG_MODE: "${ETAG_MODE:-advisory}",
     ...rateLimits,
   };
   // The instance's id is the name of its container, which differs from replica to replica.
@@ -94,5 +102,5 @@ function environmentOf(name: ProcessName): Record<string, string> {
   const told = Object.fromEntries(variables.map((variable) => [variable, values[variable] as string]));
   for (const [port, variable] of Object.entries(row.ports)) told[variable] = String(ports[port as keyof typeof ports]);
   if (row.database !== undefined) told[`${row.database.variable}_FILE`] = keyFiles.databaseUrl;
-  return told;
+  return { ...told, ...passedOn(name, Object.keys(told)) };
 }

@@ -12,12 +12,12 @@ import {
 import { images } from "./images.ts";
 import { edgeTlsPort, keysFolder, type Servers } from "./places.ts";
 
-/** A published port: on loopback, unless EDGE_BIND opens the edge to others. */
+/** A published port: on loopback, unless EDGE_BIND or EDGE_TLS_BIND opens the edge to others. */
 export function published(variable: string, port: number, inside = port, bind = "127.0.0.1"): string {
   return `${bind}:\${${variable}:-${port}}:${inside}`;
 }
 
-const edgeBind = "${EDGE_BIND:-127.0.0.1}";
+const bindOf = (variable: string) => `\${${variable}:-127.0.0.1}`;
 
 /** Everything that is not ours. */
 export function parts(servers: Servers) {
@@ -73,7 +73,7 @@ export function parts(servers: Servers) {
       ],
       volumes: ["envoy:/envoy:ro"],
       ...after(["setup"]),
-      ports: [published(publicPorts.edge.variable, publicPorts.edge.port, publicPorts.edge.port, edgeBind)],
+      ports: [published(publicPorts.edge.variable, publicPorts.edge.port, publicPorts.edge.port, bindOf("EDGE_BIND"))],
       healthcheck: pageAnswers(publicPorts.envoyAdmin.port, "/ready"),
       networks: ["edge", "app"],
       ...confined(["/tmp"]),
@@ -82,8 +82,13 @@ export function parts(servers: Servers) {
   };
 }
 
-/** What the edge publishes besides, when it has a certificate. */
-export const publishedTlsEdge = published(publicPorts.edgeTls.variable, edgeTlsPort, edgeTlsPort, edgeBind);
+/** What the edge publishes besides, when it has a certificate; it can be open to others while the plain one is not. */
+export const publishedTlsEdge = published(
+  publicPorts.edgeTls.variable,
+  edgeTlsPort,
+  edgeTlsPort,
+  bindOf("EDGE_TLS_BIND"),
+);
 
 /** The volumes that outlive the containers. */
 export function partVolumes(servers: Servers): string[] {
@@ -99,17 +104,22 @@ function postgresServers(servers: Servers) {
   return Object.fromEntries(
     serverNames(servers).map((server) => {
       const own = databases.filter((database) => servers.of(database) === server);
-      return [server, postgres(server, own)];
+      return [server, postgres(server, own, servers)];
     }),
   );
 }
 
-function postgres(server: string, own: readonly string[]) {
+function postgres(server: string, own: readonly string[], servers: Servers) {
   return {
     image: images.postgres,
     user: "postgres",
     environment: { POSTGRES_PASSWORD_FILE: `${keysFolder}/superuser`, DATABASES: own.join(" ") },
-    command: ["postgres", "-c", "max_connections=400"],
+    command: [
+      "postgres",
+      ...["max_connections=400", "track_io_timing=on", "track_wal_io_timing=on", "max_slot_wal_keep_size=2GB"].flatMap(
+        (one) => ["-c", one],
+      ),
+    ],
     stop_signal: "SIGINT",
     stop_grace_period: "30s",
     volumes: [
@@ -120,7 +130,7 @@ function postgres(server: string, own: readonly string[]) {
     ...after(["setup"]),
     // Over TCP: while the databases are being made the server listens on its socket only.
     healthcheck: check("pg_isready", "-h", "127.0.0.1", "-U", "postgres"),
-    networks: ["data"],
+    networks: [servers.network(server)],
     ...confined(["/tmp", "/run/postgresql"]),
     ...supervised(partResources.postgres),
   };

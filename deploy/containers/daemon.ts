@@ -9,6 +9,8 @@ import { dockerProgram } from "./machine.ts";
 
 /** About as many as the compose file has. */
 const containers = 12;
+/** What Docker leaves behind of links: for containers, and for those of a stack. */
+const bridges = ["docker0", "docker_gwbridge"];
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
 export interface Daemon {
@@ -72,14 +74,16 @@ async function weigh(): Promise<void> {
 async function rememberNetwork(): Promise<() => Promise<void>> {
   const rules = await run("iptables-save", []);
   const forwards = await readFile(forwarding, "utf8");
-  const hadBridge = await isThere("ip", ["link", "show", "docker0"]);
+  const before = await Promise.all(bridges.map((name) => isThere("ip", ["link", "show", name])));
   return async () => {
     const file = join(await mkdtemp(join(tmpdir(), "taskmesh-rules-")), "rules");
     await writeFile(file, `${withEmptyTables(rules)}\n`);
     await run("iptables-restore", [file]);
     await rm(join(file, ".."), { recursive: true });
     await writeFile(forwarding, forwards);
-    if (!hadBridge) await run("ip", ["link", "delete", "docker0"]).catch(() => {});
+    for (const name of bridges.filter((_, index) => !before[index])) {
+      await run("ip", ["link", "delete", name]).catch(() => {});
+    }
   };
 }
 

@@ -2,17 +2,28 @@ import { fileURLToPath } from "node:url";
 import { type CommandOptions, run } from "./command.ts";
 import { dockerProgram } from "./machine.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+/** Where the compose files are, and what they mount. */
+export const checkout = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The name that its containers, networks and volumes begin with. */
 export const project = "taskmesh-check";
 
-/** One project of docker-compose on one daemon. */
+/** One project of docker-compose, or one stack of Docker Swarm, on one daemon. */
 export class Docker {
   readonly #environment: Record<string, string>;
+  readonly #files: readonly string[];
+  readonly #serviceLabel: (service: string) => string;
 
-  /** `environment`: the variables that the compose file reads. */
-  constructor(address: string, environment: Record<string, string>) {
+  /** `environment`: the variables that the compose files read. */
+  constructor(
+    address: string,
+    environment: Record<string, string>,
+    { files = [], swarm = false }: { files?: readonly string[]; swarm?: boolean } = {},
+  ) {
+    this.#files = files;
+    this.#serviceLabel = swarm
+      ? (service) => `com.docker.swarm.service.name=${project}_${service}`
+      : (service) => `com.docker.compose.service=${service}`;
     this.#environment = {
       ...environment,
       DOCKER_HOST: address,
@@ -26,17 +37,16 @@ export class Docker {
   }
 
   compose(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return run("docker-compose", args, { cwd: root, ...options, env: { ...options.env, ...this.#environment } });
+    return run("docker-compose", [...this.#files.flatMap((file) => ["--file", file]), ...args], {
+      cwd: checkout,
+      ...options,
+      env: { ...options.env, ...this.#environment },
+    });
   }
 
   /** The containers of a service that run, by id. */
   async containers(service: string): Promise<string[]> {
-    const labels = { project, service };
-    const filters = Object.entries(labels).flatMap(([key, value]) => [
-      "--filter",
-      `label=com.docker.compose.${key}=${value}`,
-    ]);
-    const ids = await this.run(["ps", "--quiet", "--no-trunc", ...filters]);
+    const ids = await this.run(["ps", "--quiet", "--no-trunc", "--filter", `label=${this.#serviceLabel(service)}`]);
     return ids.split("\n").filter((id) => id !== "");
   }
 

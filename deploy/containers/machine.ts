@@ -12,6 +12,7 @@ const packages: Readonly<Record<string, string>> = {
   "docker-compose": "docker-compose",
   debootstrap: "debootstrap",
   iptables: "iptables",
+  cc: "gcc",
 };
 
 /** Installs what is missing of Debian's packages. They start no service: a daemon of our own is run instead. */

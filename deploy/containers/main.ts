@@ -1,6 +1,6 @@
 import { messageOf, UserError } from "../../cli/user-error.ts";
-import { checks } from "./checks/index.ts";
-import { withStack } from "./stack.ts";
+import { withMachine, withStack } from "./stack.ts";
+import { namesOf, variants } from "./variants.ts";
 
 const start = Date.now();
 const say = (line: string) =>
@@ -13,12 +13,22 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 interrupted.promise.catch(() => {});
 
 try {
-  await withStack(say, interrupted.promise, async (stack) => {
-    say("every container is healthy");
-    for (const { title, check } of checks) {
+  const names = namesOf(process.argv.slice(2));
+  await withMachine(say, async (daemon) => {
+    for (const name of names) {
+      const variant = variants[name] as (typeof variants)[string];
       say("");
-      say(title);
-      for (const line of await check(stack)) say(`  ${line}`);
+      await withStack(daemon, variant, {
+        say,
+        interrupted: interrupted.promise,
+        work: async (stack) => {
+          for (const { title, check } of variant.checks) {
+            say("");
+            say(title);
+            for (const line of await check(stack)) say(`  ${line}`);
+          }
+        },
+      });
     }
   });
   say("done: nothing is left running");

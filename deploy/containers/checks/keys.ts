@@ -21,7 +21,9 @@ export async function keys({ docker }: Stack): Promise<string[]> {
       ...(variables.includes("AUTH_KEY_SECRET_FILE") ? ["auth-key-secret"] : []),
       ...(database ? ["database-url"] : []),
       "identity.jwk.json",
+      ...(variables.includes("PUSH_VAPID_KEY_FILE") ? ["push-vapid-keys.json"] : []),
       "services.jwks.json",
+      ...(variables.includes("WEBHOOK_KEY_SECRET_FILE") ? ["webhook-key-secret"] : []),
     ];
     assert.deepEqual(files, expected);
     const key = JSON.parse(content.get("identity.jwk.json") ?? "") as { kid: string; d?: string };

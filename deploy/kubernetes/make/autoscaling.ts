@@ -5,6 +5,10 @@ import { lagThreshold, replicas, utilization, type WorkloadName } from "./sizes.
 export const groupTopics: Readonly<Record<string, readonly string[]>> = {
   notification: [topics.taskEvents, topics.authEvents],
   email: [topics.deliveries],
+  webhook: [topics.deliveries],
+  push: [topics.deliveries],
+  urgent: [topics.urgent],
+  scheduler: [topics.taskEvents, topics.userEvents],
 };
 
 /** Up at once, down slowly: what a peak needed five minutes ago it may need again. */

@@ -1,5 +1,5 @@
 import { memberVariables, nodeArguments, type ProcessRow, processes } from "../../../cli/topology.ts";
-import { envoyOptions } from "../../compose.ts";
+import { envoyOptions } from "../../compose/envoy.ts";
 import { type Resources, resources, type WorkloadName } from "./sizes.ts";
 
 const { gatewayHttp, gatewayGrpc, services, edgePort, meshPort } = envoyOptions();
@@ -68,6 +68,8 @@ function environmentOf(name: WorkloadName, row: ProcessRow): object[] {
     MESH_IDENTITY_KEY_FILE: `/keys/${name}.jwk.json`,
     MESH_IDENTITY_JWKS_FILE: "/keys/services.jwks.json",
     AUTH_KEY_SECRET_FILE: "/keys/auth-key-secret",
+    PUSH_VAPID_KEY_FILE: "/keys/push-vapid-keys.json",
+    WEBHOOK_KEY_SECRET_FILE: "/keys/webhook-key-secret",
   };
   for (const [port, variable] of Object.entries(row.ports)) values[variable] = String(portOf(name, port));
   const told = [...memberVariables, ...row.variables, ...Object.values(row.ports)].filter((key) => key in values);
@@ -85,6 +87,8 @@ function environmentOf(name: WorkloadName, row: ProcessRow): object[] {
 function keyVolume(name: WorkloadName, row: ProcessRow) {
   const files = [`${name}.jwk.json`, "services.jwks.json"];
   if (row.variables.includes("AUTH_KEY_SECRET_FILE")) files.push("auth-key-secret");
+  if (row.variables.includes("PUSH_VAPID_KEY_FILE")) files.push("push-vapid-keys.json");
+  if (row.variables.includes("WEBHOOK_KEY_SECRET_FILE")) files.push("webhook-key-secret");
   const items = files.map((file) => ({ key: file, path: file }));
   return { name: "keys", secret: { secretName: "taskmesh-keys", defaultMode: 0o440, items } };
 }
@@ -99,9 +103,14 @@ export const sharedVariables: Readonly<Record<string, string>> = {
   PUBLIC_URL: "http://localhost:8080",
   SMTP_URL: "smtp://mail:1025",
   MAIL_FROM: "Taskmesh <taskmesh@localhost>",
+  PUSH_SUBJECT: "",
   ETAG_MODE: "advisory",
   RATE_LIMIT_PRESET: "standard",
   RATE_LIMIT_SCALE: "1",
+  OVERLOAD_SHED: "true",
+  OVERLOAD_LOOP_DELAY: "0.03",
+  OVERLOAD_MIN_CALLS: "16",
+  OVERLOAD_MAX_CALLS: "1000",
   LB_POLICY: "least_request",
 };
 
