@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { databases, processes, processNames } from "../../cli/topology.ts";
+import { envoyOptions } from "../../deploy/compose/envoy.ts";
 import { images } from "../../deploy/compose/images.ts";
 import { observers } from "../../deploy/compose/observability.ts";
 import { members, oneServer, serverPerDatabase } from "../../deploy/compose/places.ts";
-import { envoyOptions } from "../../deploy/compose.ts";
+import { replicaServers } from "../../deploy/compose/replicas.ts";
 import { handOutKeys } from "../../deploy/keys.ts";
 import parts from "../../deploy/parts/versions.json" with { type: "json" };
 import packageFile from "../../package.json" with { type: "json" };
+import { schemas } from "./env-example.ts";
 
 interface Service {
   image: string;
@@ -18,7 +20,7 @@ interface Service {
   user?: string;
   command?: string[];
   container_name?: string;
-  environment?: Record<string, string>;
+  environment?: Record<string, string | null>;
   healthcheck?: object;
   depends_on?: Record<string, { condition: string }>;
   networks?: string[];
@@ -144,9 +146,28 @@ describe("networks", () => {
   });
 });
 
+/** The files of a member. */
+function secretsOf(name: (typeof members)[number]): string[] {
+  const sends = name === "notification" || name === "consumers";
+  return [
+    ...(name === "auth" ? ["auth-key-secret"] : []),
+    ...(processes[name].database ? ["database-url"] : []),
+    "identity.jwk.json",
+    ...(sends ? ["push-vapid-keys.json"] : []),
+    "services.jwks.json",
+    ...(sends ? ["webhook-key-secret"] : []),
+  ];
+}
+
 describe("secrets", () => {
   it("are not in a file of the repository", () => {
-    for (const path of [...whole, "docker-compose.dev.yml", "docker-compose.tls.yml", "docker-compose.swarm.yml"]) {
+    for (const path of [
+      ...whole,
+      "docker-compose.dev.yml",
+      "docker-compose.tls.yml",
+      "docker-compose.swarm.yml",
+      "docker-compose.replicas.yml",
+    ]) {
       expect(readFileSync(path, "utf8")).not.toMatch(/postgres:\/\/|PASSWORD(__FILE)?: (?!\/)|SECRET: |BEGIN .*KEY/);
     }
   });
@@ -171,12 +192,7 @@ describe("secrets", () => {
     expect(text("mesh", "database-task")).toBe(first);
     for (const name of members) {
       const { database } = processes[name];
-      expect(readdirSync(join(root, name)).sort()).toEqual([
-        ...(name === "auth" ? ["auth-key-secret"] : []),
-        ...(database ? ["database-url"] : []),
-        "identity.jwk.json",
-        "services.jwks.json",
-      ]);
+      expect(readdirSync(join(root, name)).sort()).toEqual(secretsOf(name));
       expect(JSON.parse(text(name, "identity.jwk.json"))).toMatchObject({ kid: name, d: expect.any(String) });
       for (const key of JSON.parse(text(name, "services.jwks.json")).keys) expect(key).not.toHaveProperty("d");
       if (database) {
@@ -203,7 +219,7 @@ describe("secrets", () => {
       SMTP_URL: "${SMTP_URL:-smtp://mail:1025}",
     });
     const { envoy, setup } = read("docker-compose.tls.yml").services;
-    expect(envoy?.ports).toEqual(["${EDGE_BIND:-127.0.0.1}:${EDGE_TLS_PORT:-8443}:8443"]);
+    expect(envoy?.ports).toEqual(["${EDGE_TLS_BIND:-127.0.0.1}:${EDGE_TLS_PORT:-8443}:8443"]);
     expect(setup?.environment).toEqual({ EDGE_TLS: "true" });
     const { certFile, keyFile } = envoyOptions({ tls: true }).tls ?? {};
     expect(envoy?.volumes?.map((volume) => volume.split(":").at(-2))).toEqual([certFile, keyFile]);
@@ -219,9 +235,70 @@ describe("secrets", () => {
   });
 });
 
+describe("Prometheus", () => {
+  it("asks the operator's page by the name that it answers to, and not by its address", () => {
+    const { scrape_configs } = parse(readFileSync("observability/prometheus/prometheus.containers.yml", "utf8"));
+    const { dns_sd_configs, relabel_configs } = scrape_configs.find(
+      (job: { job_name: string }) => job.job_name === "parts",
+    );
+    const { OPS_HOSTS, OPS_PORT } = standard.services.ops?.environment ?? {};
+    expect(dns_sd_configs).toMatchObject([{ names: [OPS_HOSTS], port: Number(OPS_PORT) }]);
+    expect(relabel_configs).toContainEqual({
+      source_labels: ["__meta_dns_name"],
+      target_label: "__address__",
+      replacement: `$1:${OPS_PORT}`,
+    });
+  });
+});
+
+describe("variables", () => {
+  it.each(processNames)("of %s are told, or taken from the environment of whoever brings it up", (name) => {
+    const environment = standard.services[name]?.environment ?? {};
+    const everybodys = name === "mail" ? {} : schemas["every process"];
+    const read = Object.values({ ...everybodys, ...schemas[name] }).map(({ variable }) => variable);
+    // Paths inside a container and addresses of databases are not for others to say, nor who a container is.
+    const open = read.filter((variable) => !/_FILE$|_DB_(\w+_)?URL$|^SERVICE_INSTANCE_ID$/.test(variable));
+    expect(Object.keys(environment)).toEqual(expect.arrayContaining(open));
+    for (const variable of Object.keys(environment).filter((one) => environment[one] === null))
+      expect(open).toContain(variable);
+  });
+});
+
+describe("read replicas", () => {
+  const { services, volumes } = read("docker-compose.replicas.yml");
+
+  it("are two that follow the server, each with its own volume, and answer for auth and for the others", () => {
+    for (const name of replicaServers) {
+      expect(services[name]?.networks).toEqual(["data"]);
+      expect(services[name]?.ports).toBeUndefined();
+      expect(services[name]?.read_only).toBe(true);
+      expect(services[name]?.volumes).toEqual(
+        expect.arrayContaining([`${name}:/var/lib/postgresql`, "keys-postgres-replica:/keys:ro"]),
+      );
+      expect(volumes).toHaveProperty(name);
+      expect(services[name]?.command).toContain("max_connections=400");
+    }
+    expect(standard.services.postgres?.command).toContain("max_connections=400");
+    expect(services.auth?.environment).toEqual({ DATABASE_READ_HOST: "postgres-replica-1" });
+    for (const name of ["user", "task", "notification"])
+      expect(services[name]?.environment).toEqual({ DATABASE_READ_HOST: "postgres-replica-2" });
+    expect(services).not.toHaveProperty("consumers");
+  });
+
+  it("know the password by which they follow, and no other", () => {
+    const root = mkdtempSync(join(tmpdir(), "keys-"));
+    for (const folder of ["mesh", ...members, ...observers, "postgres", "postgres-replica"])
+      mkdirSync(join(root, folder));
+    handOutKeys(oneServer, root);
+    expect(readdirSync(join(root, "postgres-replica"))).toEqual(["replication"]);
+    const text = (owner: string) => readFileSync(join(root, owner, "replication"), "utf8");
+    expect(text("postgres-replica")).toBe(text("postgres"));
+  });
+});
+
 describe("a PostgreSQL for each service", () => {
   it("[003.04] has one server, limit, volume and set of passwords for each database", () => {
-    const { services, volumes } = read("docker-compose.isolated.yml");
+    const { services, volumes, networks } = read("docker-compose.isolated.yml");
     const servers = Object.keys(services).filter((name) => name.startsWith("postgres"));
     expect(servers.sort()).toEqual(databases.map((name) => `postgres-${name}`).sort());
     for (const database of databases) {
@@ -236,6 +313,10 @@ describe("a PostgreSQL for each service", () => {
       expect(volumes).toHaveProperty(name);
       const users = processNames.filter((user) => processes[user].database?.name === database);
       for (const user of users) expect(services[user]?.depends_on).toHaveProperty(name);
+      const network = `data-${database}`;
+      expect(networks[network]).toEqual({ internal: true });
+      const there = Object.keys(services).filter((other) => services[other]?.networks?.includes(network));
+      expect(there.sort()).toEqual([name, ...users].sort());
     }
   });
 });
@@ -262,7 +343,8 @@ describe("overlays", () => {
     const { services, networks } = read("docker-compose.dev.yml");
     expect(Object.keys(services).every((name) => name in standard.services)).toBe(true);
     for (const name of members) {
-      expect(services[name]?.volumes).toContain(".:/app:ro");
+      const [folder = ""] = processes[name].entry.split("/");
+      expect(services[name]?.volumes).toContain(`./${folder}:/app/${folder}:ro`);
       expect(services[name]?.ports).toEqual(["127.0.0.1::9464"]);
     }
     for (const { ports = [] } of Object.values(services))
@@ -281,7 +363,9 @@ describe("overlays", () => {
       expect(service).not.toHaveProperty("depends_on");
       expect(service).not.toHaveProperty("build");
       // A stack publishes on all addresses.
-      expect(service.ports).toEqual(name === "envoy" ? ["${EDGE_PORT:-8080}:8080"] : undefined);
+      expect(service.ports).toEqual(
+        name === "envoy" ? [expect.objectContaining({ target: 8080, mode: "host" })] : undefined,
+      );
     }
     expect(Object.values(stack.networks).map(({ driver }) => driver)).toEqual(["overlay", "overlay", "overlay"]);
   });

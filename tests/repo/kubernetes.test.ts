@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { memberVariables, processes } from "../../cli/topology.ts";
 import { groupNames, groups } from "../../consumers/groups.ts";
-import { envoyOptions } from "../../deploy/compose.ts";
+import { envoyOptions } from "../../deploy/compose/envoy.ts";
 import { groupTopics } from "../../deploy/kubernetes/make/autoscaling.ts";
 import { kubernetesFiles } from "../../deploy/kubernetes/make/files.ts";
 import { replicas, workloadNames } from "../../deploy/kubernetes/make/sizes.ts";

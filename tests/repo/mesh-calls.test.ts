@@ -15,19 +15,19 @@ const connecting =
 
 /** Every file in which a connection to another process of ours could be opened. */
 function openers(): string[] {
-  return (
-    processes
-      .filter(
-        ({ text, imports }) =>
-          /(?<![#.\w])fetch\(/.test(text) ||
-          connecting.test(withoutTypes(text)) ||
-          imports.some((name) => clients.test(name)),
-      )
-      .map(({ path }) => path)
-      // What asks Kafka whether it is there talks to no process of ours.
-      .filter((path) => !path.startsWith("kit/grpc/") && path !== "kit/events/kafka-probe.ts")
-  );
+  return processes
+    .filter(
+      ({ text, imports }) =>
+        /(?<![#.\w])fetch\(/.test(text) ||
+        connecting.test(withoutTypes(text)) ||
+        imports.some((name) => clients.test(name)),
+    )
+    .map(({ path }) => path)
+    .filter((path) => !path.startsWith("kit/grpc/") && !outward.includes(path));
 }
+
+/** What asks Kafka whether it is there, and what calls people's own endpoints, talks to no process of ours. */
+const outward = ["kit/events/kafka-probe.ts", "kit/http/outbound.ts"];
 
 const withoutTypes = (text: string) => text.replaceAll(/\btype \w+,?/g, "").replaceAll(/import type [^;]*;/g, "");
 

@@ -12,14 +12,17 @@ const mesh = {
   MESH_IDENTITY_KEY_FILE: import.meta.filename,
   MESH_IDENTITY_JWKS_FILE: import.meta.filename,
   AUTH_KEY_SECRET_FILE: import.meta.filename,
+  PUSH_VAPID_KEY_FILE: import.meta.filename,
+  WEBHOOK_KEY_SECRET_FILE: import.meta.filename,
   KAFKA_BROKERS: "kafka:9092",
   SMTP_URL: "smtp://mail:25",
   MAIL_FROM: "no-reply@example.org",
   PUBLIC_URL: "https://tasks.example.org",
 };
-// Its content is that of a secret, which this file is not.
+// Their content is that of a secret, which this file is not.
+const secrets = ["AUTH_KEY_SECRET_FILE", "WEBHOOK_KEY_SECRET_FILE"];
 const withoutSecret = ({ ...schema }: EnvSchema): EnvSchema =>
-  Object.fromEntries(Object.entries(schema).filter(([, { variable }]) => variable !== "AUTH_KEY_SECRET_FILE"));
+  Object.fromEntries(Object.entries(schema).filter(([, { variable }]) => !secrets.includes(variable)));
 
 /** What all processes make of an environment: one that lacks something throws. */
 const readAll = (given: Record<string, string>) =>

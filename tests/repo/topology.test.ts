@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { processes } from "../../cli/topology.ts";
-import { composeFiles, envoyOptions } from "../../deploy/compose.ts";
+import type { databaseEnvironment } from "#kit/database-config.ts";
+import { type Profile, processes, profiles } from "../../cli/topology.ts";
+import { envoyOptions } from "../../deploy/compose/envoy.ts";
+import { composeFiles } from "../../deploy/compose.ts";
 import { envoyConfig } from "../../envoy/config.ts";
+import { schemas } from "./env-example.ts";
 
 describe("the table of topology", () => {
   it.each(Object.entries(composeFiles()))("has made %s (`npm run compose` writes it)", (path, text) => {
@@ -15,6 +18,15 @@ describe("the table of topology", () => {
     const inTable = Object.values(processes).flatMap(({ clusters }) => Object.values(clusters));
     expect(inEnvoy).toEqual(expect.arrayContaining(inTable));
     expect(inEnvoy.filter((name) => !inTable.includes(name) && !["otlp", "admin"].includes(name))).toEqual([]);
+  });
+
+  const services = ["auth", "user", "task", "notification"] as const;
+
+  it.each(profiles)("gives no service more than 100 connections in profile %s", (profile: Profile) => {
+    for (const name of services) {
+      const { poolMax } = schemas[name] as ReturnType<typeof databaseEnvironment>;
+      expect(processes[name].replicas[profile] * Number(poolMax.fallback), name).toBeLessThanOrEqual(100);
+    }
   });
 
   it("has every entry file that it names", () => {

@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import { AuthService, Tier } from "#gen/auth/v1/auth_service_pb.js";
 import { NotificationService } from "#gen/notification/v1/notification_service_pb.js";
+import { TaskService } from "#gen/task/v1/task_service_pb.js";
 import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { Identity } from "#kit/auth/identity.ts";
 import { type Client, createClient, MeshChannel } from "#kit/grpc/client.ts";
@@ -11,6 +15,7 @@ import { extractContext, withContext } from "#observability/tracing.ts";
 import { findHome } from "../../cli/runner/home.ts";
 import type { TestMesh } from "../_util/mesh.ts";
 import { type Answer, call, type Person } from "../_util/person.ts";
+import { PushBrowser } from "../_util/push-browser.ts";
 import { until } from "../_util/until.ts";
 import { traceIdsIn, writeJunk } from "./failing-events.ts";
 import { begin } from "./traced.ts";
@@ -61,6 +66,8 @@ const inMesh =
 
 const task = (answers: (rpc: string) => Body) => answers("task.v1.TaskService/CreateTask").taskId;
 
+const reminder = (answers: (rpc: string) => Body) => answers("task.v1.TaskService/CreateReminder").reminderId;
+
 const imported = (answers: (rpc: string) => Body) => answers("task.v1.TaskService/ImportTasks").taskIds[0];
 
 /** One successful call of every RPC, in an order in which each finds what it needs. */
@@ -100,8 +107,22 @@ export const calls: Readonly<Record<string, Play>> = {
     () => "POST /v1/tasks",
     ({ bob }) => ({ title: "Water the tomatoes", assigneeIds: [bob.userId] }),
   ),
+  "task.v1.TaskService/FindTaskPeers": inMesh(TaskService, "notification", (tasks, { ann, bob }) =>
+    tasks.findTaskPeers({ userId: ann.userId, peerIds: [bob.userId] }),
+  ),
+  "notification.v1.NotificationService/RaiseAlert": by(
+    () => "POST /v1/alerts",
+    ({ bob }) => ({ message: "Water in the cellar", recipientIds: [bob.userId] }),
+  ),
+  "notification.v1.NotificationService/ListAlerts": by(() => "GET /v1/alerts"),
+  "notification.v1.NotificationService/AcknowledgeAlert": byBob(
+    ({ answers }) =>
+      `POST /v1/alerts/${answers.get("notification.v1.NotificationService/RaiseAlert").alertId}:acknowledge`,
+    {},
+  ),
   "task.v1.TaskService/GetTask": by((answers) => `GET /v1/tasks/${task(answers)}`),
   "task.v1.TaskService/ListTasks": by(() => "GET /v1/tasks"),
+  "task.v1.TaskService/GetTaskStats": by(() => "GET /v1/tasks:stats"),
   "task.v1.TaskService/UpdateTask": by(
     (answers) => `PATCH /v1/tasks/${task(answers)}`,
     () => ({ title: "Water the beans" }),
@@ -111,6 +132,19 @@ export const calls: Readonly<Record<string, Play>> = {
     () => ({ text: "Twice a day" }),
   ),
   "task.v1.TaskService/ListComments": by((answers) => `GET /v1/tasks/${task(answers)}/comments`),
+  "task.v1.TaskService/ListTaskActivity": by((answers) => `GET /v1/tasks/${task(answers)}/activity`),
+  "task.v1.TaskService/CreateReminder": by(
+    (answers) => `POST /v1/tasks/${task(answers)}/reminders`,
+    () => ({ at: new Date(Date.now() + 86_400_000).toISOString() }),
+  ),
+  "task.v1.TaskService/ListReminders": by((answers) => `GET /v1/tasks/${task(answers)}/reminders`),
+  "task.v1.TaskService/SnoozeReminder": by(
+    (answers) => `POST /v1/tasks/${task(answers)}/reminders/${reminder(answers)}:snooze`,
+    () => ({ duration: "3600s" }),
+  ),
+  "task.v1.TaskService/DeleteReminder": by(
+    (answers) => `DELETE /v1/tasks/${task(answers)}/reminders/${reminder(answers)}`,
+  ),
   "task.v1.TaskService/CreateLabel": by(
     () => "POST /v1/labels",
     () => ({ name: "garden" }),
@@ -141,6 +175,41 @@ export const calls: Readonly<Record<string, Play>> = {
   ),
   "notification.v1.NotificationService/GetUnreadCount": byBob(() => "GET /v1/notifications:unreadCount"),
   "notification.v1.NotificationService/WatchNotifications": watch,
+  "notification.v1.NotificationService/GetPushKey": by(() => "GET /v1/push-key"),
+  "notification.v1.NotificationService/CreatePushSubscription": by(
+    () => "POST /v1/push-subscriptions",
+    () => ({ endpoint: "https://push.example.org/ann", keys: new PushBrowser().keys }),
+  ),
+  "notification.v1.NotificationService/ListPushSubscriptions": by(() => "GET /v1/push-subscriptions"),
+  "notification.v1.NotificationService/DeletePushSubscription": by(
+    (answers) =>
+      `DELETE /v1/push-subscriptions/${answers("notification.v1.NotificationService/CreatePushSubscription").pushSubscriptionId}`,
+  ),
+  "notification.v1.NotificationService/CreateWebhook": createWebhook,
+  "notification.v1.NotificationService/ListWebhooks": by(() => "GET /v1/webhooks"),
+  "notification.v1.NotificationService/GetWebhook": by((answers) => `GET /v1/webhooks/${webhook(answers)}`),
+  "notification.v1.NotificationService/UpdateWebhook": by(
+    (answers) => `PATCH /v1/webhooks/${webhook(answers)}`,
+    () => ({ displayName: "Ann's server" }),
+  ),
+  "notification.v1.NotificationService/RotateWebhookSecret": by(
+    (answers) => `POST /v1/webhooks/${webhook(answers)}:rotateSecret`,
+    () => ({}),
+  ),
+  "notification.v1.NotificationService/TestWebhook": by(
+    (answers) => `POST /v1/webhooks/${webhook(answers)}:test`,
+    () => ({}),
+  ),
+  "notification.v1.NotificationService/ListWebhookDeliveries": by(
+    (answers) => `GET /v1/webhooks/${webhook(answers)}/deliveries`,
+  ),
+  "notification.v1.NotificationService/ReplayWebhookDeliveries": by(
+    (answers) => `POST /v1/webhooks/${webhook(answers)}:replay`,
+    ({ answers }) => ({
+      webhookDeliveryId: answers.get("notification.v1.NotificationService/TestWebhook").webhookDeliveryId,
+    }),
+  ),
+  "notification.v1.NotificationService/DeleteWebhook": by((answers) => `DELETE /v1/webhooks/${webhook(answers)}`),
   "notification.v1.NotificationService/ListDeadLetters": inMesh(NotificationService, "operator", (notification) =>
     notification.listDeadLetters({}),
   ),
@@ -151,6 +220,18 @@ export const calls: Readonly<Record<string, Play>> = {
     () => ({}),
   ),
 };
+
+const webhook = (answers: (rpc: string) => Body): string =>
+  answers("notification.v1.NotificationService/CreateWebhook").webhook.webhookId;
+
+/** One that takes everything, for as long as this process lives. */
+async function createWebhook({ ann, headers }: Stage): Promise<Body> {
+  const server = createServer((request, response) => request.resume().on("end", () => response.end())).unref();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+  return succeeded(await ann.call("POST /v1/webhooks", { url }, { headers }));
+}
 
 /** Listens until the first message, which comes at once, and goes. */
 async function watch({ mesh, bob, headers }: Stage): Promise<void> {

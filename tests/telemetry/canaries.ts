@@ -90,6 +90,13 @@ export class CanaryDrive {
     await this.#ask(`PATCH ${at}`, { title: this.#own("title") }, token);
     await this.#ask(`POST ${at}/comments`, { text: this.#own("comment") }, token);
     await this.#ask(`GET /v1/tasks?filter=${encodeURIComponent(`title = "${this.#own("filter")}"`)}`, undefined, token);
+    const hook = {
+      url: `https://hooks.invalid/${this.#own("webhook path")}`,
+      displayName: this.#own("name of a webhook"),
+    };
+    const { webhook, secret } = await this.#ask("POST /v1/webhooks", hook, token);
+    this.#keep("webhook secret", secret);
+    await this.#ask(`POST /v1/webhooks/${webhook.webhookId}:test`, {}, token);
     await this.#ask("PATCH /v1/me", { displayName: this.#own("display name") }, token);
     const rows = `TYPE,CONTENT,DESCRIPTION,PRIORITY,INDENT\ntask,${this.#own("imported title")},${this.#own("description")},1,1\n`;
     const content = Buffer.from(rows).toString("base64");

@@ -1,4 +1,5 @@
 import { type AttributeDescription, attributeRegistry } from "#observability/attributes.ts";
+import type { AttributeName } from "#observability/names.ts";
 import { envoySpanAttributes, spanShapes } from "#observability/span-shapes.ts";
 import type { ExpectedSpan } from "./expected.ts";
 import type { OtlpSpan, OtlpValue } from "./jaeger-spans.ts";
@@ -57,9 +58,11 @@ function compareOne(expected: ExpectedSpan, actual: OtlpSpan, { path, spans, par
   return [...faults, ...compareAll(expected.children, children, below)];
 }
 
-function fits({ service, name, event }: ExpectedSpan, span: OtlpSpan): boolean {
-  const type = span.attributes["taskmesh.event.type"]?.value;
-  return span.service === service && span.name === name && (event === undefined || event === type);
+function fits({ service, name, event, group }: ExpectedSpan, span: OtlpSpan): boolean {
+  const says = (attribute: AttributeName, value: string | undefined) =>
+    value === undefined || span.attributes[attribute]?.value === value;
+  const isAbout = says("taskmesh.event.type", event) && says("messaging.consumer.group.name", group);
+  return span.service === service && span.name === name && isAbout;
 }
 
 function nameOf({ service, name }: OtlpSpan): string {

@@ -19,6 +19,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 export interface DeclaredEvent {
   /** The fact: "task.v1.TaskCreated". */
   type: string;
+  /** The same, with the word of those groups that alone take it up, if there is one. */
+  name: string;
   topic: string;
   /** The service whose outbox it is in. */
   source: string;
@@ -53,15 +55,19 @@ export class TraceContract {
     return getOption(method, trace);
   }
 
-  event(type: string): DeclaredEvent {
+  event(name: string): DeclaredEvent {
+    const type = name.split("#", 1)[0] as string;
     for (const envelope of this.#envelopes) {
-      if (envelope.fields.every(({ message }) => message?.typeName !== type)) continue;
+      const fact = envelope.fields.find(({ message }) => message?.typeName === type)?.message;
+      if (fact === undefined) continue;
+      const own = getOption(fact, processing);
       const source = type.split(".", 1)[0] as string;
       return {
         type,
+        name,
         topic: getOption(envelope, topic),
         source,
-        processings: getOption(envelope, processing),
+        processings: own.length > 0 ? own : getOption(envelope, processing),
         isHeard: true,
       };
     }

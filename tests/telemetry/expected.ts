@@ -1,4 +1,4 @@
-import type { Trace } from "#gen/mesh/v1/options_pb.js";
+import type { Processing, Trace } from "#gen/mesh/v1/options_pb.js";
 import { allRpcs, type Rpc } from "../../envoy/rpcs.ts";
 import { type DeclaredEvent, nameOf, type TraceContract } from "./contract.ts";
 
@@ -8,6 +8,8 @@ export interface ExpectedSpan {
   name: string;
   /** Of spans that are about an event. */
   event?: string;
+  /** Of spans that are a consumer group's. */
+  group?: string;
   /** It links to its parent, which is in another process and long over. */
   linked?: true;
   children: ExpectedSpan[];
@@ -59,16 +61,24 @@ function inside(
 
 /** The wait in the outbox and the sending are children of what wrote the event; all others are the sending's. */
 export function wayOf(contract: TraceContract, event: DeclaredEvent): ExpectedSpan[] {
-  const { type, topic, source, processings, isHeard } = event;
-  const received = processings.flatMap(({ trace }): ExpectedSpan[] => {
+  const { type, topic, source, isHeard } = event;
+  const received = takersOf(event).flatMap(({ group, trace }): ExpectedSpan[] => {
     const effect = ["INSERT inbox_event", "COMMIT"].map((name) => span("consumers", name));
     const children = trace && isHeard ? inside(contract, "consumers", trace) : [];
     return [
-      about(type, span("consumers", `wait ${topic}`)),
-      { ...about(type, span("consumers", `process ${topic}`, ...effect, ...children)), linked: true },
+      { ...about(type, span("consumers", `wait ${topic}`)), group },
+      { ...about(type, span("consumers", `process ${topic}`, ...effect, ...children)), group, linked: true },
     ];
   });
   return [about(type, span(source, "outbox wait")), about(type, span(source, `send ${topic}`, ...received))];
+}
+
+/** What each group does with an event; one that names some facts and not this one passes it over. */
+function takersOf({ name, processings }: DeclaredEvent): Processing[] {
+  const ofGroups = Map.groupBy(processings, ({ group }) => group);
+  return [...ofGroups.values()].flatMap(
+    (entries) => entries.find(({ events }) => events.length === 0 || events.includes(name)) ?? [],
+  );
 }
 
 export function span(service: string, name: string, ...children: ExpectedSpan[]): ExpectedSpan {

@@ -4,6 +4,7 @@ import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { AuthEventSchema } from "#gen/auth/v1/auth_events_pb.js";
+import { AlertEventSchema } from "#gen/notification/v1/alert_events_pb.js";
 import { DeliveryEventSchema } from "#gen/notification/v1/delivery_events_pb.js";
 import { TaskEventSchema } from "#gen/task/v1/task_events_pb.js";
 import { UserEventSchema } from "#gen/user/v1/user_events_pb.js";
@@ -116,7 +117,13 @@ function withBytes(row: string): string {
   return row.replaceAll(/\\x((?:[0-9a-f]{2})+)/g, (_all, hex: string) => Buffer.from(hex, "hex").toString("latin1"));
 }
 
-const envelopes: readonly DescMessage[] = [TaskEventSchema, AuthEventSchema, UserEventSchema, DeliveryEventSchema];
+const envelopes: readonly DescMessage[] = [
+  TaskEventSchema,
+  AuthEventSchema,
+  UserEventSchema,
+  DeliveryEventSchema,
+  AlertEventSchema,
+];
 
 /** Every record of every topic: its headers and key, and each text of its event by the name of the field. */
 export async function topicsOf(mesh: TestMesh): Promise<{ headers: Kept[]; fields: Kept[]; raw: Kept[] }> {

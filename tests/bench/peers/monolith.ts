@@ -71,7 +71,7 @@ app.post<{ Body: Body }>("/v1/tasks", { schema }, async ({ body }) => {
     async ({ name, text }, parameters) => (await pool.query({ name, text, values: [...parameters] })).rows,
     task,
     members,
-    { ...event, payload, occurTime: at },
+    { ...event, payload, occurTime: at, actorId: ownerId, fact: Buffer.alloc(0) },
   );
   const time = at.toISOString();
   const fixed = { status: "STATUS_OPEN", projectId: "", parentTaskId: "", labelIds: [], assigneeIds: [] };

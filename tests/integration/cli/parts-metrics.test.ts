@@ -50,6 +50,22 @@ describe("the metrics of the parts", () => {
     );
   });
 
+  it("show how long sessions wait for the disk", async () => {
+    const waited = async () =>
+      seriesValue(await samples(), "pg_stat_io_wait_seconds_total", { operation: "fsync" }) ?? 0;
+    const before = await waited();
+    const client = new pg.Client({ connectionString: inject("postgres") });
+    await client.connect();
+    try {
+      await client.query("SET track_wal_io_timing = on");
+      await client.query("CREATE TABLE parts_metrics_disk AS SELECT generate_series(1, 100)");
+      await client.query("DROP TABLE parts_metrics_disk");
+    } finally {
+      await client.end();
+    }
+    await until("its time to be told", async () => (await waited()) > before);
+  });
+
   it("show a session that leaves its transaction open, and how long", async () => {
     const client = new pg.Client({ connectionString: inject("postgres") });
     await client.connect();

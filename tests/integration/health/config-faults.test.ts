@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../_util/database.ts";
+import { newPushKeyFile, newSecretFile } from "../../_util/push-keys.ts";
 import { schemas } from "../../repo/env-example.ts";
 import { type Program, run, writeIdentities } from "./processes.ts";
 
@@ -135,6 +136,8 @@ test("consumers without Kafka say which address does not answer", async () => {
     SMTP_URL: "smtp://127.0.0.1:1",
     MAIL_FROM: "Taskmesh <no-reply@example.org>",
     PUBLIC_URL: "http://127.0.0.1:8080",
+    PUSH_VAPID_KEY_FILE: newPushKeyFile(),
+    WEBHOOK_KEY_SECRET_FILE: newSecretFile(),
     START_TIMEOUT: "0",
   });
   const { code, lines } = await endOf(program);

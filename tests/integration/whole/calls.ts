@@ -72,3 +72,11 @@ export async function newNotification({ sql: { notification } }: Stack, { userId
   );
   return notificationId;
 }
+
+/** A new webhook, with the answer to its making; the oldest goes when there is no room for one more. */
+export async function newWebhook(stack: Stack, person: Person) {
+  const { webhooks } = (await rest(stack, person, "GET /v1/webhooks")).body;
+  if (webhooks.length >= 9) await rest(stack, person, `DELETE /v1/webhooks/${webhooks[0].webhookId}`);
+  const body = { url: `https://hooks.example.org/${newId()}` };
+  return (await rest(stack, person, "POST /v1/webhooks", { body })).body;
+}

@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
-import { failure, newNotification, protocols, rest, taskClient, transportTo } from "./calls.ts";
+import { failure, newNotification, newWebhook, protocols, rest, taskClient, transportTo } from "./calls.ts";
 import { type Person, type Stack, startStack } from "./stack.ts";
 
 interface Change {
@@ -19,6 +19,9 @@ async function changes(stack: Stack, person: Person, friend: Person): Promise<Re
   const [updated, completed, shared, deleted] = [await task(), await task(), await task(), await task()];
   const read = await newNotification(stack, person);
   const { notifications } = (await rest(stack, person, "GET /v1/notifications")).body;
+  const [changedHook, deletedHook] = [await newWebhook(stack, person), await newWebhook(stack, person)].map(
+    (made) => made.webhook,
+  );
   const share = { userId: friend.userId, role: "ROLE_EDITOR" };
   return {
     UpdateTask: { call: `PATCH /v1/tasks/${updated.taskId}`, body: { title: "b" }, field: "etag", etag: updated.etag },
@@ -31,6 +34,13 @@ async function changes(stack: Stack, person: Person, friend: Person): Promise<Re
     ShareTask: { call: `POST /v1/tasks/${shared.taskId}:share`, body: share, field: "etag", etag: shared.etag },
     DeleteTask: { call: `DELETE /v1/tasks/${deleted.taskId}`, field: "etag", etag: deleted.etag },
     UpdateMe: { call: "PATCH /v1/me", body: { displayName: "Lady" }, field: "etag", etag: me.etag },
+    UpdateWebhook: {
+      call: `PATCH /v1/webhooks/${changedHook.webhookId}`,
+      body: { displayName: "mine" },
+      field: "etag",
+      etag: changedHook.etag,
+    },
+    DeleteWebhook: { call: `DELETE /v1/webhooks/${deletedHook.webhookId}`, field: "etag", etag: deletedHook.etag },
     MarkRead: { call: `POST /v1/notifications/${read}:markRead`, body: {}, field: "etag", etag: notifications[0].etag },
   };
 }
@@ -46,7 +56,16 @@ describe.each(["required", "advisory"] as const)("[task.17] in the mode %s", (mo
   });
   afterAll(() => stack.close());
 
-  const names = ["UpdateTask", "CompleteTask", "ShareTask", "DeleteTask", "UpdateMe", "MarkRead"];
+  const names = [
+    "UpdateTask",
+    "CompleteTask",
+    "ShareTask",
+    "DeleteTask",
+    "UpdateMe",
+    "MarkRead",
+    "UpdateWebhook",
+    "DeleteWebhook",
+  ];
   const change = (name: string, headers?: Record<string, string>) => {
     const { call, body } = all[name] as Change;
     return rest(stack, ada, call, { body, ...(headers && { headers }) });

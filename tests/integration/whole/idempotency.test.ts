@@ -11,8 +11,9 @@ import { UserService } from "#gen/user/v1/user_service_pb.js";
 import { createClient, MeshChannel } from "#kit/grpc/client.ts";
 import { newId } from "#kit/id.ts";
 import { Transcoder } from "../../../gateway/transcoding/transcoder.ts";
+import { PushBrowser } from "../../_util/push-browser.ts";
 import { until } from "../../_util/until.ts";
-import { newNotification, type Protocol, protocols, rest, transportTo } from "./calls.ts";
+import { newNotification, newWebhook, type Protocol, protocols, rest, transportTo } from "./calls.ts";
 import { type Person, password, type Stack, startStack } from "./stack.ts";
 
 let stack: Stack;
@@ -41,6 +42,22 @@ async function newTask(): Promise<{ taskId: string; etag: string }> {
   return (await rest(stack, ada, "POST /v1/tasks", { body: { title: "there" } })).body;
 }
 
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
+async function newReminder(taskId: string): Promise<string> {
+  return (await rest(stack, ada, `POST /v1/tasks/${taskId}/reminders`, { body: { at: inDays(1) } })).body.reminderId;
+}
+
+async function ofWebhook(method: string, suffix: string, body?: JsonObject) {
+  const [one, another] = [await newWebhook(stack, ada), await newWebhook(stack, ada)];
+  const call = (made: typeof one) => `${method} /v1/webhooks/${made.webhook.webhookId}${suffix}`;
+  return { call: call(one), ...(body && { body }), other: { call: call(another) } };
+}
+
+const newPushSubscription = () => ({
+  endpoint: `https://push.example.org/${newId()}`,
+  keys: new PushBrowser().keys,
+});
 const newApiKey = (name: string) => ({ name, scopes: ["tasks:read"] });
 
 const writes: Record<string, () => Promise<Write>> = {
@@ -70,6 +87,20 @@ const writes: Record<string, () => Promise<Write>> = {
     const call = `POST /v1/tasks/${(await newTask()).taskId}/comments`;
     return { call, body: { text: "hello" }, other: { body: { text: "other" } } };
   },
+  CreateReminder: async () => {
+    const call = `POST /v1/tasks/${(await newTask()).taskId}/reminders`;
+    return { call, body: { at: inDays(1) }, other: { body: { at: inDays(2) } } };
+  },
+  SnoozeReminder: async () => {
+    const { taskId } = await newTask();
+    const call = `POST /v1/tasks/${taskId}/reminders/${await newReminder(taskId)}:snooze`;
+    return { call, body: { until: inDays(1) }, other: { body: { until: inDays(2) } } };
+  },
+  DeleteReminder: async () => {
+    const { taskId } = await newTask();
+    const call = async () => `DELETE /v1/tasks/${taskId}/reminders/${await newReminder(taskId)}`;
+    return { call: await call(), other: { call: await call() } };
+  },
   CreateLabel: async () => ({ call: "POST /v1/labels", body: { name: newId() }, other: { body: { name: "other" } } }),
   ImportTasks: async () => {
     const content = (title: string) => Buffer.from(`TYPE,CONTENT,PRIORITY\ntask,${title},1\n`).toString("base64");
@@ -85,6 +116,45 @@ const writes: Record<string, () => Promise<Write>> = {
     const [id, other] = [await newNotification(stack, ada), await newNotification(stack, ada)];
     const call = (notificationId: string) => `POST /v1/notifications/${notificationId}:markRead`;
     return { call: call(id), body: {}, other: { call: call(other) } };
+  },
+  RaiseAlert: async () => ({
+    call: "POST /v1/alerts",
+    body: { message: "help", recipientIds: [ada.userId] },
+    other: { body: { message: "other", recipientIds: [ada.userId] } },
+  }),
+  AcknowledgeAlert: async () => {
+    const body = { message: "help", recipientIds: [ada.userId] };
+    const raise = async () => (await rest(stack, ada, "POST /v1/alerts", { body })).body.alertId;
+    const call = (alertId: string) => `POST /v1/alerts/${alertId}:acknowledge`;
+    return { call: call(await raise()), body: {}, other: { call: call(await raise()) } };
+  },
+  CreatePushSubscription: async () => ({
+    call: "POST /v1/push-subscriptions",
+    body: newPushSubscription(),
+    other: { body: newPushSubscription() },
+  }),
+  DeletePushSubscription: async () => {
+    const make = async () =>
+      (await rest(stack, ada, "POST /v1/push-subscriptions", { body: newPushSubscription() })).body.pushSubscriptionId;
+    const [id, other] = [await make(), await make()];
+    const call = (pushSubscriptionId: string) => `DELETE /v1/push-subscriptions/${pushSubscriptionId}`;
+    return { call: call(id), other: { call: call(other) } };
+  },
+  CreateWebhook: async () => ({
+    call: "POST /v1/webhooks",
+    body: { url: `https://hooks.example.org/${newId()}` },
+    other: { body: { url: "https://hooks.example.org/other" } },
+  }),
+  UpdateWebhook: () => ofWebhook("PATCH", "", { displayName: newId() }),
+  DeleteWebhook: () => ofWebhook("DELETE", ""),
+  RotateWebhookSecret: () => ofWebhook("POST", ":rotateSecret", {}),
+  TestWebhook: () => ofWebhook("POST", ":test", {}),
+  ReplayWebhookDeliveries: async () => {
+    const { webhookId } = (await newWebhook(stack, ada)).webhook;
+    const of = `POST /v1/webhooks/${webhookId}`;
+    const test = async () => (await rest(stack, ada, `${of}:test`, { body: {} })).body.webhookDeliveryId;
+    const body = { webhookDeliveryId: await test() };
+    return { call: `${of}:replay`, body, other: { body: { webhookDeliveryId: await test() } } };
   },
   Register: async () => {
     const body = { email: `${randomUUID()}@example.com`, password, displayName: "Eve" };

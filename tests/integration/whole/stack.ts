@@ -29,6 +29,7 @@ import { startService as startTask } from "../../../services/task/service.ts";
 import { readConfig as userConfig } from "../../../services/user/config.ts";
 import { startService as startUser } from "../../../services/user/service.ts";
 import { createTestDatabase, type TestDatabase, testPool } from "../../_util/database.ts";
+import { newPushKeyFile } from "../../_util/push-keys.ts";
 import { until } from "../../_util/until.ts";
 
 export const password = "correct horse battery";
@@ -94,6 +95,8 @@ export async function startStack({
     RATE_LIMIT_PRESET: "off",
     // One thread for all of them is always late.
     OVERLOAD_SHED: "false",
+    // Calls from service to service are what these tests are about.
+    USER_PROFILE_CACHE_TTL: "0",
     ...env,
   };
   const envOf = (name: string): Env => ({
@@ -175,7 +178,12 @@ async function writeKeys(folder: string) {
   await writeFile(jwks, JSON.stringify({ keys: pairs.map(({ publicJwk }) => publicJwk) }));
   await writeFile(secret, randomBytes(32).toString("base64"));
   for (const { name, privateJwk } of pairs) await writeFile(join(folder, `${name}.json`), JSON.stringify(privateJwk));
-  return { MESH_IDENTITY_JWKS_FILE: jwks, AUTH_KEY_SECRET_FILE: secret };
+  return {
+    MESH_IDENTITY_JWKS_FILE: jwks,
+    AUTH_KEY_SECRET_FILE: secret,
+    PUSH_VAPID_KEY_FILE: newPushKeyFile(),
+    WEBHOOK_KEY_SECRET_FILE: secret,
+  };
 }
 
 async function signUp(edge: string): Promise<Person> {
