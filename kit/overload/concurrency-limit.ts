@@ -4,7 +4,7 @@ const lookMs = 20;
 const windowMs = 100;
 const longestWindowMs = 1_000;
 /** It falls to half at most at a time: a short stall is no change of what can be done. */
-const firstTimes = 4;
+const firstTimes = 8;
 const deepestCut = 0.5;
 const slightestCut = 0.9;
 /** Fewer answers than this say nothing about all of them. */

@@ -109,7 +109,7 @@ export const sharedVariables: Readonly<Record<string, string>> = {
   RATE_LIMIT_SCALE: "1",
   OVERLOAD_SHED: "true",
   OVERLOAD_LOOP_DELAY: "0.03",
-  OVERLOAD_MIN_CALLS: "16",
+  OVERLOAD_MIN_CALLS: "32",
   OVERLOAD_MAX_CALLS: "1000",
   LB_POLICY: "least_request",
 };

@@ -36,10 +36,13 @@ async function narrowing({ class: Step }: MigrationEntry): Promise<string[]> {
   await step.up();
   const narrow =
     /\b(drop (table|column|constraint|index)|rename|set not null|alter column \w+ (set data )?type)\b|add column (?!.*\bdefault\b).*\bnot null\b/i;
-  return step
-    .getQueries()
-    .map(String)
-    .filter((sql) => narrow.test(sql));
+  const queries = step.getQueries().map(String);
+  // A uniqueness that comes back under its name for some of the rows only forbids less than before.
+  const isLoosened = (sql: string) => {
+    const [, name] = /^alter table \w+ drop constraint (\w+)$/i.exec(sql) ?? [];
+    return queries.some((query) => new RegExp(`^create unique index ${name} on [^;]+ where `, "is").test(query));
+  };
+  return queries.filter((sql) => narrow.test(sql) && !isLoosened(sql));
 }
 
 describe("`mesh migrate` [004.21]", () => {
@@ -89,6 +92,7 @@ describe("`mesh migrate` [004.21]", () => {
       "alter table task alter column title set not null",
       "alter table task alter column count type bigint",
       "alter table task add column colour text not null",
+      "alter table task drop constraint task_key",
     ]) {
       expect(await narrowing(sqlMigration("Migration20261121000099_narrow", [sql], []))).toEqual([sql]);
     }

@@ -2,6 +2,7 @@ import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
+import type { Reminder } from "#gen/task/v1/reminder_pb.js";
 import { Format } from "#gen/task/v1/task_import_pb.js";
 import { Role, type Task } from "#gen/task/v1/task_pb.js";
 import { TaskService } from "#gen/task/v1/task_service_pb.js";
@@ -65,6 +66,17 @@ async function refusing(table: string, act: () => Promise<void>): Promise<void> 
 describe("a repeated key", () => {
   const own = { title: "x", due: { date: "2026-11-30" }, recurrence: { rrule: "FREQ=DAILY" } };
   type Act = (options: ReturnType<Caller["as"]>, task: Task) => Promise<Message>;
+  const before = { seconds: 3600n };
+  const reminders = new Map<string, string>();
+  /** The same however often it is asked for. */
+  const reminderOf = async (taskId: string) => {
+    const known = reminders.get(taskId);
+    if (known !== undefined) return known;
+    const { reminder } = await ada.client.createReminder({ taskId, before }, ada.as());
+    const { reminderId } = reminder as Reminder;
+    reminders.set(taskId, reminderId);
+    return reminderId;
+  };
   const writes: Record<string, Act> = {
     createTask: (options, { taskId }) =>
       ada.client.createTask({ task: { title: "below", parentTaskId: taskId } }, options),
@@ -74,6 +86,11 @@ describe("a repeated key", () => {
     deleteTask: (options, { taskId }) => ada.client.deleteTask({ taskId }, options),
     shareTask: (options, { taskId }) => ada.client.shareTask({ taskId, email: bob.email, role: Role.EDITOR }, options),
     createComment: (options, { taskId }) => ada.client.createComment({ taskId, text: "hello" }, options),
+    createReminder: (options, { taskId }) => ada.client.createReminder({ taskId, before }, options),
+    snoozeReminder: async (options, { taskId }) =>
+      ada.client.snoozeReminder({ taskId, reminderId: await reminderOf(taskId), duration: { seconds: 60n } }, options),
+    deleteReminder: async (options, { taskId }) =>
+      ada.client.deleteReminder({ taskId, reminderId: await reminderOf(taskId) }, options),
     createLabel: (options) => ada.client.createLabel({ name: "home" }, options),
     importTasks: (options) => {
       const content = Buffer.from("TYPE,CONTENT,PRIORITY\ntask,imported one,1\ntask,imported two,4\n");

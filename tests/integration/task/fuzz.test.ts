@@ -70,6 +70,8 @@ const knownTexts: Record<string, string[]> = {
 /** Fields that calls cannot do without; they are left out now and then all the same. */
 const usual = new Set(["task", "taskId", "title", "text", "name", "format", "content", "userId", "role"]);
 
+const enumNumbers = [1, 2, 3, 0, 1, 2, 3, 4, 99, -1];
+
 /** A message of any shape: known values, odd ones, or none, field by field. */
 function anything(desc: DescMessage, chance: Chance, ids: readonly string[]): Record<string, unknown> {
   const entries = desc.fields
@@ -80,11 +82,14 @@ function anything(desc: DescMessage, chance: Chance, ids: readonly string[]): Re
 
 function anyValue(field: DescField, chance: Chance, ids: readonly string[]): unknown {
   if (field.fieldKind === "list") {
-    const one = () => (field.listKind === "scalar" ? textOf(field, chance, ids) : {});
+    const one = () => {
+      if (field.listKind === "enum") return chance.of(enumNumbers);
+      return field.listKind === "scalar" ? textOf(field, chance, ids) : {};
+    };
     return Array.from({ length: chance.below(4) }, one);
   }
   if (field.fieldKind === "message") return anything(field.message, chance, ids);
-  if (field.fieldKind === "enum") return chance.of([1, 2, 3, 0, 1, 2, 3, 4, 99, -1]);
+  if (field.fieldKind === "enum") return chance.of(enumNumbers);
   if (field.fieldKind !== "scalar") return undefined;
   switch (field.scalar) {
     case ScalarType.STRING:

@@ -84,6 +84,8 @@ export async function startStage(name: string, options: StageOptions = {}): Prom
       KAFKA_BROKERS: inject("kafka"),
       REDIS_URL: inject("redis"),
       GRPC_PORT: "0",
+      // Races of a hundred are what these tests are about.
+      OVERLOAD_MIN_CALLS: "500",
       ...options.environment,
     }),
     lifecycle,
