@@ -12,6 +12,8 @@ export const topics = {
 } as const;
 
 export const defaultPartitions = 12;
+/** Of retry topics and those of dead letters, which few events ever see: each partition costs the broker files and time. */
+const partitionsAside = 3;
 
 export interface RetryStage {
   topic: string;
@@ -63,8 +65,13 @@ async function createMissing(admin: Admin, wanted: readonly string[], partitions
   const present = new Set(await admin.listTopics());
   const missing = wanted.filter((topic) => !present.has(topic));
   if (missing.length === 0) return;
-  await Promise.all(missing.map((topic) => createOne(admin, topic, partitions)));
+  const aside = Math.min(partitions, partitionsAside);
+  await Promise.all(missing.map((topic) => createOne(admin, topic, isAside(topic) ? aside : partitions)));
   await allUsable(admin, missing);
+}
+
+function isAside(topic: string): boolean {
+  return /\.(dlq|retry-\w+)\.v1$/.test(topic);
 }
 
 /** One request for each topic: when another process is first with one of them, the others must not fail with it. */

@@ -7,8 +7,11 @@ import type { AutoscaleAnswer, AutoscaleRequest } from "../../cli/runner/autosca
 import { askMesh } from "../../cli/runner/control.ts";
 import { findHome } from "../../cli/runner/home.ts";
 import { type ProcessName, processes, processNames, profiles } from "../../cli/topology.ts";
+import { type GroupName, groupNames } from "../../consumers/groups.ts";
 import { produceTaskEvents } from "../_util/events.ts";
+import { kafkaOf, ownership } from "../_util/kafka.ts";
 import { TestMesh } from "../_util/mesh.ts";
+import { Person } from "../_util/person.ts";
 import { until } from "../_util/until.ts";
 
 let mesh: TestMesh;
@@ -32,6 +35,49 @@ it("runs what the default profile says: two of each service, three of the consum
   const profile = Object.fromEntries(processNames.map((name) => [name, processes[name].replicas.default]));
   expect(profile).toMatchObject({ user: 2, task: 2, notification: 2, consumers: 3 });
   expect(await counts()).toEqual(profile);
+});
+
+describe("consumer groups", () => {
+  const topics = {
+    notification: "task.events.v1",
+    scheduler: "task.events.v1",
+    email: "notification.deliveries.v1",
+    webhook: "notification.deliveries.v1",
+    push: "notification.deliveries.v1",
+    urgent: "notification.urgent.v1",
+  } satisfies Record<GroupName, string>;
+
+  it("are six, each with all partitions of its topic, dealt out among three processes; what a person hears is keyed by person [mesh.02]", async () => {
+    const kafka = await kafkaOf(mesh);
+    for (const group of groupNames) {
+      const dealt = await until(`${group} to be dealt out`, async () => {
+        const counts = await ownership(kafka, group, topics[group]);
+        return counts.length === 3 && counts.toSorted();
+      });
+      expect([group, dealt]).toEqual([group, [4, 4, 4]]);
+    }
+    const [ann, ...others] = await Promise.all(["Ann", "Ben", "Cem"].map((name) => Person.register(mesh.edge, name)));
+    const recipients = others.map(({ userId }) => userId);
+    await ann?.ask("POST /v1/tasks", { title: "for all of us", assigneeIds: recipients });
+
+    const places = new Map<string, Set<number>>();
+    const reader = kafka.consumer({ groupId: `test-${Date.now()}` });
+    await reader.connect();
+    try {
+      await reader.subscribe({ topic: topics.email, fromBeginning: true });
+      await reader.run({
+        eachMessage: async ({ partition, message }) => {
+          const key = String(message.key);
+          places.set(key, (places.get(key) ?? new Set()).add(partition));
+        },
+      });
+      await until("both to be told", async () => recipients.every((userId) => places.has(userId)));
+      expect([...places.values()].every(({ size }) => size === 1)).toBe(true);
+      expect([...places.keys()].toSorted()).toEqual(recipients.toSorted());
+    } finally {
+      await reader.disconnect();
+    }
+  });
 });
 
 describe("by hand", () => {
