@@ -21,15 +21,6 @@ const env = {
   OVERLOAD_MIN_CALLS: "500",
 };
 
-/** Tests that start whole meshes, each on ports and data of its own. */
-function wholeMesh(folders: readonly string[]) {
-  return {
-    include: folders.map((folder) => `tests/${folder}/**/*.test.ts`),
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
-  };
-}
-
 export default defineConfig({
   test: {
     reporters: ["default", new CountReporter()],
@@ -50,13 +41,12 @@ export default defineConfig({
       {
         test: {
           name: "mesh",
-          ...wholeMesh(["e2e", "contract", "telemetry"]),
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          include: ["e2e", "chaos", "contract", "telemetry"].map((folder) => `tests/${folder}/**/*.test.ts`),
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
         },
       },
-      // One at a time: what is killed, starved or released must not have to share the cores with another mesh.
-      { test: { name: "chaos", ...wholeMesh(["chaos"]), fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });

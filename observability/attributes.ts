@@ -114,7 +114,7 @@ export const attributeRegistry = {
   "taskmesh.cache.name": {
     type: "string",
     description: "Which cache",
-    values: ["access_token", "service_identity", "api_key", "entity_tag"],
+    values: ["access_token", "service_identity", "api_key", "entity_tag", "task_list", "task_stats", "profile"],
   },
   "taskmesh.cache.result": { type: "string", description: "Whether the cache had it", values: ["hit", "miss"] },
 } as const satisfies Partial<Record<AttributeName, AttributeDescription>>;

@@ -131,7 +131,8 @@ describe("the picture", () => {
 describe("the page", () => {
   const cells = (instance: string, topic = "task.events.v1") =>
     page
-      .locator("#groups tr", { has: page.locator(`th:text-is("${instance}")`) })
+      .locator("#groups article", { has: page.locator('caption:text-is("Partitions of notification, by instance")') })
+      .locator("tr", { has: page.locator(`th:text-is("${instance}")`) })
       .locator(`td[title^="${topic} "]`)
       .count();
 

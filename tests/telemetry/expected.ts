@@ -27,12 +27,12 @@ export function expectedTree(contract: TraceContract, rpcName: string): Expected
   const { method, template } = binding;
   const gateway = span("gateway", `${method} ${template}`, call(contract, "gateway", rpcName));
   const upstream = span("envoy-edge", "to gateway_http", gateway);
-  return span("envoy-edge", `${method} ${isSlow(rpc) ? template : "http"}`, upstream);
+  return span("envoy-edge", `${method} ${hasOwnRoute(rpc, method) ? template : "http"}`, upstream);
 }
 
-/** REST paths of calls that may take longer than others have a route of their own at the edge. */
-function isSlow({ streaming, timeout }: Rpc): boolean {
-  return streaming || timeout > 8000;
+/** REST paths of calls that may take longer than others, or go before or behind them, have a route of their own at the edge. */
+function hasOwnRoute({ streaming, timeout, priority }: Rpc, method: string): boolean {
+  return streaming || timeout > 8000 || priority !== (method === "GET" ? "read" : "write");
 }
 
 function call(contract: TraceContract, caller: string, rpcName: string): ExpectedSpan {

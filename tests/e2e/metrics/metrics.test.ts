@@ -144,7 +144,7 @@ const questions: Record<string, string[]> = {
     'pg_database_size_bytes{datname="task"} > 1e6',
   ],
   "the queue: lag, events under way and who owns which partition [003.14]": [
-    'count(taskmesh_consumer_assigned{messaging_destination_name="task.events.v1",instance="consumers-1"}) == 12',
+    'count(taskmesh_consumer_assigned{messaging_consumer_group_name="notification",messaging_destination_name="task.events.v1",instance="consumers-1"}) == 12',
     'taskmesh_consumer_lag{messaging_destination_name="task.events.v1"} >= 0',
     'sum(kafka_consumergroup_lag{consumergroup="email"}) >= 0 and on () kafka_consumergroup_members{consumergroup="email"} > 0',
     'taskmesh_consumer_in_flight{messaging_consumer_group_name="email"} >= 0',
