@@ -128,7 +128,9 @@ export const samples: Readonly<Record<string, JsonObject>> = {
     message: "I hurt my ankle on the way to the hut",
     location: hut,
     createTime: later,
-    deliveries: [{ recipientId: ids.bob, state: "ALERT_STATE_NOTIFIED", escalationLevel: 0, noticeCount: 1, notifyTime: later }],
+    deliveries: [
+      { recipientId: ids.bob, state: "ALERT_STATE_NOTIFIED", escalationLevel: 0, noticeCount: 1, notifyTime: later },
+    ],
     traceId,
   },
   "notification.v1.Notification": notification,
