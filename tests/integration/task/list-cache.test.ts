@@ -33,7 +33,7 @@ async function add(person: Caller, title: string, assigneeIds: string[] = []): P
 const rename = (taskId: string, title: string) =>
   stage.sql.query("UPDATE task SET title = $2 WHERE task_id = $1", [taskId, title]);
 
-describe("a list", () => {
+describe("a list [001.04]", () => {
   it("is kept for five minutes under the user's key, for that user and request alone", async () => {
     const [ada, bob] = [stage.person("Ada"), stage.person("Bob")];
     const { taskId } = await add(ada, "shared", [bob.userId]);
@@ -68,6 +68,22 @@ describe("a list", () => {
       await write();
       for (const person of [ada, bob]) expect(await list(person), name).toEqual(await listAnew(person));
       if (name !== "share") expect(await list(ada), name).not.toEqual(before);
+    }
+  });
+
+  it("is told of by pub/sub when it changes, so that no process goes on with it", async () => {
+    const [ada, bob] = [stage.person("Ada"), stage.person("Bob")];
+    const listener = redis.duplicate();
+    const heard = new Set<string>();
+    listener.on("message", (_channel, userId) => heard.add(userId));
+    try {
+      await listener.subscribe("tasks:changed");
+      await list(bob);
+      await until(() => redis.hlen(`tasks:user:${bob.userId}`), 2);
+      await add(ada, "shared", [bob.userId]);
+      await until(async () => Number(heard.has(bob.userId)), 1);
+    } finally {
+      listener.disconnect();
     }
   });
 
