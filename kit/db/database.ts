@@ -208,12 +208,24 @@ export class Database {
       }
       const replica = this.#reading.getStore();
       if (replica !== undefined) return replica.query<R>(text, params);
-      const client = await this.#pool.connect();
+      const client = await this.#connection(signal);
       try {
         return (await client.query({ text, values: [...params], types: rowTypes })).rows as R[];
       } finally {
         client.release();
       }
+    });
+  }
+
+  /** Nobody waits for a connection for whom there is no time left; one that comes later goes back. */
+  #connection(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+    const connecting = this.#pool.connect();
+    return untilAborted(signal, connecting).catch((error) => {
+      connecting.then(
+        (client) => client.release(),
+        () => {},
+      );
+      throw error;
     });
   }
 

@@ -70,4 +70,18 @@ describe("a pool", () => {
     const [row] = await database.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     expect(pids).toContain(row?.pid);
   });
+
+  it("keeps nobody waiting whose call is over, however long one may wait, and loses no connection by that", async () => {
+    openPool(600_000);
+    const held = hold(4);
+    const pids = await held.pids;
+    const caller = new AbortController();
+    const waiting = database.query("SELECT 1", [], { signal: caller.signal }).catch((error: unknown) => error);
+    caller.abort();
+    expect(await waiting).toMatchObject({ code: Code.CANCELLED });
+    await held.end();
+    const again = hold(4);
+    expect((await again.pids).toSorted()).toEqual(pids.toSorted());
+    await again.end();
+  });
 });
