@@ -64,7 +64,7 @@ async function alertArrives(): Promise<void> {
   expect(notifications).toHaveLength(1);
 }
 
-it("an alert is there while 2,000 other mails wait, and the mail server takes none of them", async () => {
+it("an alert is there while 2,000 other mails wait, and the mail server takes none of them [004.02]", async () => {
   const reader = stage.peers.addPerson();
   await queueBulk(reader.userId);
   const held: (() => void)[] = [];

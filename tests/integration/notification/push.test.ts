@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-describe("a notification of somebody with browsers", () => {
+describe("a notification of somebody with browsers [notify.11]", () => {
   it("is pushed once to each of them, encrypted and signed, however often its events come", async () => {
     const { stack } = stage;
     const ben = stack.peers.addPerson();
