@@ -46,14 +46,11 @@ function narrowed(range: Range, rules: Rules): Range {
   return min <= max ? { min, max } : { min, max: range.max };
 }
 
+/** With six digits behind the point at most, and no minus zero, so that each protocol can tell the same number. */
 function floating(rules: Rules): fc.Arbitrary<number> {
-  const min = (rules.gte ?? rules.gt) as number | undefined;
-  const max = (rules.lte ?? rules.lt) as number | undefined;
-  return fc.float({
-    noNaN: rules.finite === true,
-    ...(min !== undefined && { min }),
-    ...(max !== undefined && { max }),
-  });
+  const min = Number(rules.gte ?? rules.gt ?? -1e9);
+  const max = Number(rules.lte ?? rules.lt ?? 1e9);
+  return fc.double({ min, max, noNaN: true }).map((value) => Math.round(value * 1e6) / 1e6 + 0);
 }
 
 /** Just outside each bound. */

@@ -73,7 +73,7 @@ export function bounds(rules: Rules): { least: number; most: number } {
 }
 
 function matching(pattern: string): fc.Arbitrary<string> {
-  return fc.stringMatching(new RegExp(pattern, "u"), { maxLength: 60 });
+  return fc.stringMatching(new RegExp(pattern, "u"), { maxLength: 120 });
 }
 
 function fitted(text: string, least: number, most: number, rules: Rules): string {

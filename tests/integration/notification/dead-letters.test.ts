@@ -225,7 +225,9 @@ describe("some of several dead letters", () => {
     const parts = { database: stage.database, producer: away };
     await expect(redriveDeadLetters(parts, { group })).rejects.toMatchObject({ reason: ErrorReason.UNAVAILABLE });
     await lifecycle.stop();
-    expect(await listDeadLetters(stage.database, { group })).toEqual(before);
+    // One that is buried twice has another place in its topic afterwards.
+    const ids = (letters: typeof before) => letters.map(({ eventId, redriveTime }) => [eventId, redriveTime]);
+    expect(ids(await listDeadLetters(stage.database, { group }))).toEqual(ids(before));
     expect(before).toHaveLength(2);
   });
 
