@@ -119,10 +119,11 @@ describe("the mesh listener", () => {
     async (answer) => {
       await both();
       other.answer = answer;
-      expect(await call(read, 6)).toEqual(Array(6).fill(0));
-      const times = other.seen.length + mesh.services.task.seen.length;
-      expect(other.seen.length).toBeGreaterThan(0);
-      expect(times).toBe(6 + other.seen.length);
+      // Which instance is asked first is left to chance.
+      let calls = 0;
+      while (other.seen.length === 0 && ++calls < 100) expect(await call(read, 1)).toEqual([0]);
+      expect(other.seen).toHaveLength(1);
+      expect(mesh.services.task.seen).toHaveLength(calls);
     },
   );
 
