@@ -1,5 +1,5 @@
-import { WakeUp } from "#kit/events/wake-up.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { WakeUp } from "#kit/wake-up.ts";
 import { logger } from "#observability/logger.ts";
 import type { Database } from "./database.ts";
 import { DedicatedConnection } from "./dedicated.ts";

@@ -4,13 +4,13 @@ import { DedicatedConnection } from "#kit/db/dedicated.ts";
 import { maintainPartitions, type PartitionedTable } from "#kit/db/partitions.ts";
 import { statement } from "#kit/db/statement.ts";
 import type { Lifecycle } from "#kit/lifecycle.ts";
+import { WakeUp } from "#kit/wake-up.ts";
 import { logger } from "#observability/logger.ts";
 import type { EventProducer } from "./producer.ts";
 import { LeadershipLostError, type OutboxRow, RelayCursor } from "./relay-cursor.ts";
 import { RelayReport } from "./relay-metrics.ts";
 import { maintainOutbox } from "./relay-partitions.ts";
 import { traceBatch } from "./relay-spans.ts";
-import { WakeUp } from "./wake-up.ts";
 
 const log = logger("relay");
 
