@@ -1,30 +1,21 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { newId } from "#kit/id.ts";
-import * as redisPart from "../../../cli/runner/parts/redis.ts";
-import { pickPorts } from "../../../cli/runner/ports.ts";
-import type { RunningPart } from "../../../cli/runner/process-spec.ts";
 import { grpcurl } from "../../_util/grpcurl.ts";
+import { OwnRedis } from "../../_util/own-redis.ts";
 import { until } from "../../_util/until.ts";
 import { startWholeEdge, type WholeEdge } from "../envoy/whole-edge.ts";
 import { type Edge, startEdge } from "./edge.ts";
 
-let folder: string;
-let server: RunningPart;
+let server: OwnRedis;
 let edge: Edge;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "taskmesh-health-"));
-  const [port = 0] = await pickPorts(1);
-  server = await redisPart.start({ dataDir: folder, logFile: join(folder, "redis.log"), port });
-  edge = await startEdge({ redis: { url: server.address } });
+  server = await OwnRedis.start();
+  edge = await startEdge({ redis: { url: server.url } });
 });
 afterAll(async () => {
   await edge.close();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 afterEach(() => {
   edge.parts.database = async () => {};
@@ -77,7 +68,7 @@ describe("health over HTTP [002.08] [004.14]", () => {
       status: "healthy",
       redis: { status: "SERVING", durationMs: expect.any(Number) },
     });
-    process.kill(server.pid, signal);
+    server.signal(signal);
     try {
       await untilStatus("/health/redis", 503);
       expect((await page("/health/redis")).body).toMatchObject({
@@ -88,7 +79,7 @@ describe("health over HTTP [002.08] [004.14]", () => {
       expect(await page("/health")).toMatchObject({ status: 200, body: { status: "degraded", redis: "UNAVAILABLE" } });
       expect((await page("/health/ready")).status).toBe(200);
     } finally {
-      if (signal === "SIGSTOP") process.kill(server.pid, "SIGCONT");
+      if (signal === "SIGSTOP") server.signal("SIGCONT");
     }
     if (signal === "SIGSTOP") await untilStatus("/health/redis", 200);
   });

@@ -1,15 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { TaskSchema } from "#gen/task/v1/task_pb.js";
 import { testIssuer } from "#kit/auth/testing.ts";
 import { newId } from "#kit/id.ts";
 import { startMetrics } from "#observability/metrics-sdk.ts";
-import * as redisPart from "../../../cli/runner/parts/redis.ts";
-import { pickPorts } from "../../../cli/runner/ports.ts";
-import type { RunningPart } from "../../../cli/runner/process-spec.ts";
+import { OwnRedis } from "../../_util/own-redis.ts";
 import { until } from "../../_util/until.ts";
 import { type Edge, startEdge } from "./edge.ts";
 import { limitsWith, newAddress, stateOf } from "./limits.ts";
@@ -17,10 +12,7 @@ import { limitsWith, newAddress, stateOf } from "./limits.ts";
 const issuer = testIssuer();
 const limits = { limits: limitsWith("standard", "general=40/40000"), patienceMs: 50 };
 let metrics: ReturnType<typeof startMetrics>;
-// A Redis of this test's own: it dies and hangs.
-let folder: string;
-let server: RunningPart;
-let startServer: () => Promise<RunningPart>;
+let server: OwnRedis;
 let gateways: Edge[];
 
 beforeAll(() => {
@@ -28,16 +20,12 @@ beforeAll(() => {
 });
 afterAll(() => metrics.stop());
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "taskmesh-limits-"));
-  const [port = 0] = await pickPorts(1);
-  startServer = () => redisPart.start({ dataDir: folder, logFile: join(folder, "redis.log"), port });
-  server = await startServer();
+  server = await OwnRedis.start();
   gateways = [];
 });
 afterEach(async () => {
   await Promise.all(gateways.map((gateway) => gateway.close()));
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function startGateways(count: number, redis: { url: string } | undefined): Promise<void> {
@@ -80,31 +68,31 @@ async function counted(store: string, outcome: string): Promise<number> {
 
 describe("Redis is away [002.02]", () => {
   test("killed: each of two gateways gives its half, says so in a metric, and shares again when it is back", async () => {
-    await startGateways(2, { url: server.address });
+    await startGateways(2, { url: server.url });
     const [first, second] = gateways as [Edge, Edge];
     await until("the limits to be shared", async () => (await leftAtFirst()) === 39);
     const before = await counted("memory", "allowed");
-    process.kill(server.pid, "SIGKILL");
+    server.signal("SIGKILL");
     await until("the second to count alone", async () => (await leftAtFirst(second)) === 19, { everyMs: 20 });
     expect(await statusesOf(45, second)).toEqual({ 200: 20, 429: 25 });
     expect((await statusesOf(45, first))[503]).toBeUndefined();
     expect(await counted("memory", "allowed")).toBeGreaterThanOrEqual(before + 20);
     expect(await counted("memory", "refused")).toBeGreaterThanOrEqual(25);
     expect(await metrics.render()).toMatch(/^taskmesh_limits_refusals_total\{taskmesh_limits_name="general"\} \d+/m);
-    server = await startServer();
+    await server.startAgain();
     await until("the limits to be shared", async () => (await leftAtFirst(second)) === 39);
   });
 
   test("hanging, which is worse: every call is answered while it hangs, and it comes back by itself", async () => {
-    await startGateways(1, { url: server.address });
+    await startGateways(1, { url: server.url });
     expect(await leftAtFirst()).toBe(39);
     const before = await counted("memory", "allowed");
-    process.kill(server.pid, "SIGSTOP");
+    server.signal("SIGSTOP");
     try {
       expect(await statusesOf(45, gateways[0] as Edge)).toEqual({ 200: 40, 429: 5 });
       expect(await counted("memory", "allowed")).toBe(before + 40);
     } finally {
-      process.kill(server.pid, "SIGCONT");
+      server.signal("SIGCONT");
     }
     const shared = await counted("redis", "allowed");
     await until("the limits to be shared", async () => {
@@ -121,10 +109,10 @@ describe("Redis is away [002.02]", () => {
   });
 
   test("a gateway that starts while it is away serves, and shares once it is there", async () => {
-    process.kill(server.pid, "SIGKILL");
-    await startGateways(1, { url: server.address });
+    server.signal("SIGKILL");
+    await startGateways(1, { url: server.url });
     expect((await read(someone())).status).toBe(200);
-    server = await startServer();
+    await server.startAgain();
     const shared = await counted("redis", "allowed");
     await until("the limits to be shared", async () => {
       await read(someone());

@@ -1,20 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis } from "#kit/redis/redis.ts";
-import * as redisPart from "../../../cli/runner/parts/redis.ts";
-import { pickPorts } from "../../../cli/runner/ports.ts";
-import type { RunningPart } from "../../../cli/runner/process-spec.ts";
 import {
   connectionsKey,
   instancesKey,
   StreamRegistry,
   userConnectionsKey,
 } from "../../../gateway/streams/stream-registry.ts";
+import { OwnRedis } from "../../_util/own-redis.ts";
 import { until } from "../../_util/until.ts";
 import { openWatchStage, type WatchStage } from "../notification/watch-stage.ts";
 import { type Edge, startEdge } from "./edge.ts";
@@ -111,29 +106,23 @@ describe("streams of a user", () => {
 });
 
 describe("the registry of streams", () => {
-  let folder: string;
-  let server: RunningPart;
-  let startServer: () => Promise<RunningPart>;
+  let server: OwnRedis;
   let lifecycle: Lifecycle;
   let registry: StreamRegistry;
   let redis: Redis;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "taskmesh-redis-"));
-    const [port = 0] = await pickPorts(1);
-    startServer = () => redisPart.start({ dataDir: folder, logFile: join(folder, "redis.log"), port });
-    server = await startServer();
+    server = await OwnRedis.start();
     lifecycle = new Lifecycle();
-    const own = openRedis({ url: server.address, lifecycle });
+    const own = openRedis({ url: server.url, lifecycle });
     await until("a connection", () => own.status === "ready", { everyMs: 5 });
     registry = new StreamRegistry({ redis: own, instanceId: "gateway-1", lifecycle });
-    redis = new Redis(server.address, { retryStrategy: () => 20 });
+    redis = new Redis(server.url, { retryStrategy: () => 20 });
     redis.on("error", () => {});
   });
   afterEach(async () => {
     redis.disconnect();
     await lifecycle.stop();
     await server.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
   it("takes away what a gateway left behind that died, and leaves alone what others have", async () => {
@@ -159,10 +148,10 @@ describe("the registry of streams", () => {
     registry.opened(ada, "sse");
     const end = registry.opened(bob, "sse");
     await until("both", async () => (await redis.hlen(connectionsKey)) === 2, { everyMs: 10 });
-    process.kill(server.pid, "SIGKILL");
+    server.signal("SIGKILL");
     await until("the loss to show", () => redis.status !== "ready", { everyMs: 5 });
     end();
-    server = await startServer();
+    await server.startAgain();
     await until("the one", async () => (await toldOf(redis, ada).catch(() => [])).length === 1, { everyMs: 10 });
     await until("no other", async () => (await redis.hlen(connectionsKey)) === 1, { everyMs: 10 });
     expect(await toldOf(redis, bob)).toEqual([]);

@@ -1,21 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AnswerCache, type Look } from "#kit/answer-cache/answer-cache.ts";
 import { newId } from "#kit/id.ts";
 import { Lifecycle } from "#kit/lifecycle.ts";
 import { openRedis, type Redis } from "#kit/redis/redis.ts";
-import * as redisPart from "../../../cli/runner/parts/redis.ts";
-import { pickPorts } from "../../../cli/runner/ports.ts";
-import type { RunningPart } from "../../../cli/runner/process-spec.ts";
+import { OwnRedis } from "../../_util/own-redis.ts";
 import { until } from "../../_util/until.ts";
 
-// A server of this test's own: it dies and hangs.
-let folder: string;
-let server: RunningPart;
-let startServer: () => Promise<RunningPart>;
+let server: OwnRedis;
 let lifecycle: Lifecycle;
 let redis: Redis;
 const key = randomBytes(32);
@@ -23,23 +15,19 @@ const keepMs = 300_000;
 const prefix = "tasks:user:";
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "taskmesh-redis-"));
-  const [port = 0] = await pickPorts(1);
-  startServer = () => redisPart.start({ dataDir: folder, logFile: join(folder, "redis.log"), port });
-  server = await startServer();
+  server = await OwnRedis.start();
   lifecycle = new Lifecycle();
-  redis = openRedis({ url: server.address, lifecycle });
+  redis = openRedis({ url: server.url, lifecycle });
   await until("the first answer", () => redis.ping());
 });
 afterEach(async () => {
   await lifecycle.stop();
   await server.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** A connection as one process has it. */
 async function connection(): Promise<Redis> {
-  const own = openRedis({ url: server.address, lifecycle, commandTimeoutMs: 1_000 });
+  const own = openRedis({ url: server.url, lifecycle, commandTimeoutMs: 1_000 });
   await until("a connection", () => own.status === "ready", { everyMs: 5 });
   return own;
 }
@@ -170,13 +158,13 @@ describe("while Redis is away", () => {
     const [reader, writer] = await Promise.all([inProcess(), inProcess()]);
     const userId = newId();
     await kept(reader, userId, "of the past");
-    process.kill(server.pid, "SIGSTOP");
+    server.signal("SIGSTOP");
     try {
       await write(writer, [userId]);
       expect(await look(writer, userId)).toEqual({ text: undefined });
       expect(await look(reader, userId)).toEqual({ text: undefined });
     } finally {
-      process.kill(server.pid, "SIGCONT");
+      server.signal("SIGCONT");
     }
     const seen = new Set<string | undefined>();
     await until("a version", async () => {
@@ -191,10 +179,10 @@ describe("while Redis is away", () => {
     const cache = await inProcess();
     const userId = newId();
     await kept(cache, userId, "of the past");
-    process.kill(server.pid, "SIGKILL");
+    server.signal("SIGKILL");
     await until("the loss to show", async () => (await look(cache, userId)).version === undefined, { everyMs: 5 });
     await write(cache, [userId]);
-    server = await startServer();
+    await server.startAgain();
     await kept(cache, userId, "of now");
   });
 
