@@ -1,16 +1,15 @@
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
-import { appendOutbox } from "#kit/events/outbox.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import { newId } from "#kit/id.ts";
 import { type LockedTask, openTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
 import { insertReminder, remindersOf } from "../db/reminder.repository.ts";
-import { saveEventSequence } from "../db/task.repository.ts";
-import { isOpen, type Reminder, remindersOfPerson, toMoment } from "../domain/reminder.ts";
+import { type Reminder, remindersOfPerson, toMoment } from "../domain/reminder.ts";
 import { limitReached, wrongState } from "../errors.ts";
 import { reminderSet } from "../events.ts";
 import { reportReminderSet } from "../metrics.ts";
+import { mustBeOpen, tellReminder } from "../reminder-change.ts";
 import { reminderToProto } from "./convert.ts";
 
 /** TaskService.CreateReminder */
@@ -36,8 +35,7 @@ export const createReminder =
         await mustTakeOneMore(locked, written);
         await insertReminder(run, written);
         const event = reminderSet({ task, memberIds, actorId: call.userId, at: createTime }, written);
-        await saveEventSequence(run, task);
-        await appendOutbox(em, event);
+        await tellReminder(em, locked, event);
         return written;
       },
       { signal: call.signal },
@@ -47,7 +45,7 @@ export const createReminder =
   };
 
 async function mustTakeOneMore({ run, task }: LockedTask, { userId, before }: Reminder): Promise<void> {
-  if (!isOpen(task)) throw wrongState("nobody is reminded of a task that is done or cancelled");
+  mustBeOpen({ task });
   if (before !== null && task.due === null)
     throw wrongState("the task has no due; give the reminder a time of its own");
   if ((await remindersOf(run, task.taskId, userId)).length >= remindersOfPerson) {

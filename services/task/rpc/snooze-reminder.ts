@@ -1,15 +1,14 @@
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { TaskService } from "#gen/task/v1/task_service_pb.js";
-import { appendOutbox } from "#kit/events/outbox.ts";
 import type { Unary } from "#kit/grpc/service.ts";
 import { openTask } from "../access.ts";
 import type { TaskContext } from "../context.ts";
 import { remindersOf, snoozeReminder as saveSnooze } from "../db/reminder.repository.ts";
-import { saveEventSequence } from "../db/task.repository.ts";
-import { isOpen, type Reminder, toSnoozeTime } from "../domain/reminder.ts";
-import { reminderNotFound, wrongState } from "../errors.ts";
+import { type Reminder, toSnoozeTime } from "../domain/reminder.ts";
+import { reminderNotFound } from "../errors.ts";
 import { reminderSet } from "../events.ts";
 import { reportReminderSet } from "../metrics.ts";
+import { mustBeOpen, tellReminder } from "../reminder-change.ts";
 import { reminderToProto } from "./convert.ts";
 
 /** TaskService.SnoozeReminder */
@@ -22,16 +21,16 @@ export const snoozeReminder =
     const snoozeTime = toSnoozeTime({ until, seconds }, now);
     const reminder = await ctx.db.transactional(
       async (em): Promise<Reminder> => {
-        const { run, task, memberIds } = await openTask(em, call, req.taskId, "see");
+        const locked = await openTask(em, call, req.taskId, "see");
+        const { run, task, memberIds } = locked;
         const own = await remindersOf(run, task.taskId, call.userId);
         const found = own.find(({ reminderId }) => reminderId === req.reminderId.toLowerCase());
         if (found === undefined) throw reminderNotFound();
-        if (!isOpen(task)) throw wrongState("nobody is reminded of a task that is done or cancelled");
+        mustBeOpen(locked);
         const snoozed = { ...found, snoozeTime };
         await saveSnooze(run, snoozed);
         const event = reminderSet({ task, memberIds, actorId: call.userId, at: now }, snoozed);
-        await saveEventSequence(run, task);
-        await appendOutbox(em, event);
+        await tellReminder(em, locked, event);
         return snoozed;
       },
       { signal: call.signal },
