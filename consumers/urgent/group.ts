@@ -14,7 +14,7 @@ type Prepared = { notice: AlertNotice | undefined } | { mail: Delivered };
 export const urgentGroup = (ctx: UrgentGroupContext): Group<Prepared> => ({
   topics: [topics.urgent],
   timeoutMs: tryMs,
-  database: ctx.urgent?.database,
+  database: ctx.urgent.database,
   prepare: async (event) => {
     const { fact, ...alert } = alertEventOf(event);
     if (fact.case !== "alertMailRequested") return { notice: await writeNotice(ctx, alert, fact, event.signal) };

@@ -169,7 +169,7 @@ describe("scaling in a cluster", () => {
   });
 
   it("has the consumers follow the lag of every group and topic: 100 each, 2 to 10 [003.15]", () => {
-    const heard = groupNames.map((name) => [name, [...groups[name]({} as never).topics]]);
+    const heard = groupNames.map((name) => [name, [...groups[name]({ urgent: {} } as never).topics]]);
     expect(Object.entries(groupTopics).map(([name, topics]) => [name, [...topics]])).toEqual(heard);
     const { spec } = find("ScaledObject", "consumers");
     expect(spec).toMatchObject({ minReplicaCount: 2, maxReplicaCount: 10, scaleTargetRef: { name: "consumers" } });
