@@ -24,7 +24,7 @@ export function connectionFilters({ trustedProxies }: Settings): Json[] {
       domain: "connections",
       descriptors: [descriptor],
       // A gateway that is away is known to be: this is for one that is busy.
-      timeout: "1s",
+      timeout: "0.25s",
       failure_mode_deny: false,
       rate_limit_service: { transport_api_version: "V3", grpc_service: gateway },
     }),

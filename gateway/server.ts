@@ -6,7 +6,8 @@ import type { Lifecycle } from "#kit/lifecycle.ts";
 import { listenFault } from "#kit/listen-fault.ts";
 import { startAdmin } from "#observability/admin.ts";
 import type { GatewayConfig } from "./config.ts";
-import { connectionsPlugin } from "./connections/plugin.ts";
+import { connectionLogPlugin } from "./connections/log-plugin.ts";
+import { answerQuestions } from "./connections/question.ts";
 import { createContext, type GatewayContext } from "./context.ts";
 import { keepEncodedPath, requestIdOf } from "./edge-call.ts";
 import { addPageLimits } from "./limits/plugin.ts";
@@ -62,9 +63,13 @@ export function buildGateway(context: GatewayContext): Gateway {
     clientErrorHandler: answerBrokenHttp,
     http: { shouldUpgradeCallback: shouldUpgrade },
   });
-  const grpc = fastify({ ...options, http2: true, serverFactory: (handler) => createServer(http2Options, handler) });
+  const grpc = fastify({
+    ...options,
+    http2: true,
+    serverFactory: (calls) => createServer(http2Options, answerQuestions(context.connections, calls)),
+  });
   for (const app of [http, grpc as unknown as FastifyInstance]) addParts(app, context);
-  grpc.register(connectionsPlugin as never, { count: context.connections });
+  grpc.register(connectionLogPlugin as never, { count: context.connections });
   routeUpgrades(http);
   const connections = { http: connectionsOf(http.server), grpc: connectionsOf(grpc.server) };
   return { http, grpc: grpc as unknown as FastifyInstance, connections };

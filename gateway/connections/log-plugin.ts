@@ -2,16 +2,11 @@ import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import type { FastifyInstance } from "fastify";
 import type { Address } from "#gen/envoy/config/core/v3/address_pb.js";
 import type { AccessLogCommon } from "#gen/envoy/data/accesslog/v3/accesslog_pb.js";
-import type { RateLimitDescriptor } from "#gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.js";
 import { AccessLogService } from "#gen/envoy/service/accesslog/v3/als_pb.js";
-import { RateLimitResponse_Code as Answer, RateLimitService } from "#gen/envoy/service/ratelimit/v3/rls_pb.js";
 import type { Connection, ConnectionCount } from "./connection-count.ts";
 
-/**
- * Envoy asks here, before it reads a byte, whether a new connection may stay, and tells by its access log when one has
- * ended. Nothing outside gets here: the edge has no route for it.
- */
-export async function connectionsPlugin(app: FastifyInstance, { count }: { count: ConnectionCount }): Promise<void> {
+/** Envoy tells by its access log when a connection has ended. Nothing outside gets here: the edge has no route for it. */
+export async function connectionLogPlugin(app: FastifyInstance, { count }: { count: ConnectionCount }): Promise<void> {
   app.addHook("onRoute", (route) => {
     route.config = { ...route.config, countsItself: true };
   });
@@ -20,13 +15,6 @@ export async function connectionsPlugin(app: FastifyInstance, { count }: { count
   app.register(fastifyConnectPlugin, {
     shutdownSignal: closing.signal,
     routes: (router) => {
-      router.service(RateLimitService, {
-        shouldRateLimit: async ({ descriptors }) => {
-          const connection = descriptors.map(connectionOf).find((found) => found !== undefined);
-          const stays = connection === undefined || (await count.opened(connection));
-          return { overallCode: stays ? Answer.OK : Answer.OVER_LIMIT };
-        },
-      });
       router.service(AccessLogService, {
         streamAccessLogs: async (messages, { signal }) => {
           for await (const { tcpLogs } of untilAborted(messages, signal)) {
@@ -54,13 +42,6 @@ async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal)
     if (next === undefined || next.done) return;
     yield next.value;
   }
-}
-
-/** Both ends as Envoy writes them: "127.0.0.1:4321", "[::1]:4321". */
-function connectionOf({ entries }: RateLimitDescriptor): Connection | undefined {
-  const values = Object.fromEntries(entries.map(({ key, value }) => [key, value]));
-  const { client, connection } = values;
-  return client === undefined || connection === undefined ? undefined : { client, id: connection };
 }
 
 function endedConnection({ downstreamRemoteAddress, downstreamLocalAddress }: AccessLogCommon): Connection | undefined {
