@@ -76,6 +76,7 @@ function setup(owners: readonly string[], servers: Servers) {
     environment: {
       ...rateLimits,
       OVERLOAD_SHED: "${OVERLOAD_SHED:-true}",
+      OVERLOAD_MIN_CALLS: "${OVERLOAD_MIN_CALLS:-32}",
       DATABASE_SERVERS: servers === oneServer ? "one" : "each",
     },
     volumes: [

@@ -85,6 +85,8 @@ export interface EnvoyOptions {
   maxHeapBytes?: number;
   /** Whether calls are refused while the gateway has too many; unless given, they are. */
   shed?: boolean;
+  /** OVERLOAD_MIN_CALLS: how many a process always takes; 32 unless given. */
+  minCalls?: number;
   /** With the filter by which `mesh fault rpc` aborts and delays calls; it costs each call a look, so it is off unless given. */
   faults?: boolean;
 }
@@ -105,6 +107,7 @@ export function withDefaults(options: EnvoyOptions): Settings {
     // What one machine has file descriptors for, at most.
     maxConnections: Math.min(Math.round(4096 * rateLimitScale), 60_000),
     shed: true,
+    minCalls: 32,
     maxHeapBytes: 1024 * 1024 * 1024,
     faults: false,
     ...options,

@@ -3,7 +3,7 @@ import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Code } from "#kit/errors.ts";
-import { type Priority, shedHeader } from "#kit/overload/priority.ts";
+import { type Priority, shares, shedHeader } from "#kit/overload/priority.ts";
 import { extension, type Json } from "./json.ts";
 import type { Settings } from "./options.ts";
 
@@ -11,15 +11,20 @@ import type { Settings } from "./options.ts";
 const filterName = "envoy.filters.http.lua";
 
 /**
+ * Refuses what the gateway would refuse, at a tenth of what that costs.
+ *
  * Adaptive throttling ("Site Reliability Engineering", chapter 21): of each priority Envoy sends the gateway a fifth more
- * than it takes, and refuses the rest by chance, at a tenth of what a refusal of the gateway costs. Who is refused is the
- * gateway's to decide: where it refuses nothing of a priority, neither does this. Nobody holds a place here: a bound on
- * requests under way would be used up by whoever sends a body, or reads an answer, slowly.
+ * than it takes, and refuses the rest by chance. Where the gateway refuses nothing of a priority, neither does this.
+ *
+ * That goes by answers. For a gateway that gives none just now, no more wait than it has taken lately, and a few for the
+ * beginning. Who waits counts for less the longer it lasts, so nobody holds a place: a bound on requests under way would be
+ * used up by whoever sends a body, or reads an answer, slowly.
  */
-export function throttle({ shed }: Settings): Json[] {
+export function throttle({ shed, minCalls }: Settings): Json[] {
   if (!shed) return [];
   const type = "envoy.extensions.filters.http.lua.v3.Lua";
-  return [extension(filterName, type, { default_source_code: { inline_string: script } })];
+  const code = scriptWith(minCalls * firstTimes);
+  return [extension(filterName, type, { default_source_code: { inline_string: code } })];
 }
 
 /** Of a route: whose calls go here. Urgent ones are the gateway's alone to refuse, as is what has no priority. */
@@ -37,6 +42,8 @@ export const isThrottled: Json = {
 
 /** A short body is read before it is refused: over HTTP/1.1 an answer that comes earlier ends the connection. In bytes. */
 const longestBody = 16 * 1024;
+/** How many may wait before it is known how fast answers come, in times of what a process always takes. */
+const firstTimes = 4;
 const message = "the server has too much to do; try again in a second";
 
 /** The same as the gateway says to gRPC. */
@@ -49,31 +56,60 @@ const status = create(StatusSchema, {
   ],
 });
 
-const script = `
-local spare = 1.2
+/** The counts are sums in which an event weighs 1/e of what it did half a second before. */
+const scriptWith = (first: number) => `
 local window = 500
+local first = ${first}
+local few = 4
+local shares = { ${Object.entries(shares)
+  .map(([priority, share]) => `${priority} = ${share}`)
+  .join(", ")} }
+local all = { waiting = 0, taken = 0, at = 0 }
 local classes = {}
 
-local function class_of(handle)
-  local name = handle:metadata():get("priority")
-  if name == nil then return nil end
-  local now = handle:timestamp()
-  local class = classes[name]
+local function bring(counts, now)
+  if now <= counts.at then return end
+  local left = math.exp((counts.at - now) / window)
+  for name, count in pairs(counts) do counts[name] = count * left end
+  counts.at = now
+end
+
+local function class_of(priority, now)
+  local class = classes[priority]
   if class == nil then
-    class = { asked = 0, taken = 0, at = now }
-    classes[name] = class
+    class = { asked = 0, taken = 0, shed = 0, at = now }
+    classes[priority] = class
   end
-  if now > class.at then
-    local left = math.exp((class.at - now) / window)
-    class.asked, class.taken, class.at = class.asked * left, class.taken * left, now
-  end
+  bring(class, now)
   return class
 end
 
+local function has_room(priority)
+  return all.waiting < shares[priority] * (first + all.taken)
+end
+
+local function is_lucky(class)
+  local shed = class.shed / (class.shed + class.taken + 1)
+  local spare = 1.2 + 2 * math.max(0, 1 - 10 * shed)
+  return math.random() * (class.asked + 1) >= class.asked - spare * class.taken - few
+end
+
 function envoy_on_request(handle)
-  local class = class_of(handle)
-  if class == nil or math.random() * (class.asked + 1) >= class.asked - spare * class.taken then return end
-  class.asked = class.asked + 1
+  local priority = handle:metadata():get("priority")
+  if priority == nil then return end
+  local now = handle:timestamp()
+  local class = class_of(priority, now)
+  bring(all, now)
+  local enters = has_room(priority)
+  if enters and not is_lucky(class) then
+    class.asked = class.asked + 1
+    enters = false
+  end
+  if enters then
+    all.waiting = all.waiting + 1
+    handle:streamInfo():dynamicMetadata():set("${filterName}", "at", now)
+    return
+  end
   local length = tonumber(handle:headers():get("content-length") or 0) or 0
   if length > 0 and length <= ${longestBody} then handle:body() end
   handle:streamInfo():dynamicMetadata():set("${filterName}", "refused", true)
@@ -86,13 +122,17 @@ end
 
 function envoy_on_response(handle)
   local own = handle:streamInfo():dynamicMetadata():get("${filterName}")
-  if own ~= nil and own["refused"] then return end
-  local class = class_of(handle)
-  if class == nil then return end
+  if own == nil or own["at"] == nil then return end
+  local now = handle:timestamp()
+  bring(all, now)
+  all.waiting = math.max(0, all.waiting - math.exp((own["at"] - now) / window))
+  local class = class_of(handle:metadata():get("priority"), now)
   class.asked = class.asked + 1
   if handle:headers():get("${shedHeader}") == nil then
     class.taken = class.taken + 1
+    all.taken = all.taken + 1
   else
+    class.shed = class.shed + 1
     handle:headers():remove("${shedHeader}")
   end
 end

@@ -27,6 +27,8 @@ export interface EdgeOptions {
   lbPolicy?: LbPolicy;
   /** Whether calls are refused while the gateway has too many; they are, unless given. */
   shed?: boolean;
+  /** How many calls a process always takes; 32 unless given. */
+  minCalls?: number;
   /** With the filter that `mesh fault rpc` needs. */
   faults?: boolean;
 }
@@ -64,6 +66,7 @@ export class Edge {
       ...(options.rateLimitScale !== undefined && { rateLimitScale: options.rateLimitScale }),
       ...(options.lbPolicy && { lbPolicy: options.lbPolicy }),
       ...(options.shed !== undefined && { shed: options.shed }),
+      ...(options.minCalls !== undefined && { minCalls: options.minCalls }),
       ...(options.faults && { faults: true }),
     });
     return configFile;

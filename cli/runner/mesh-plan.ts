@@ -84,6 +84,7 @@ export async function makePlan({ home, settings, programs, ports, edge, tracing,
       rateLimitScale: settings.rateLimitScale,
       lbPolicy: settings.lbPolicy,
       shed: settings.shed,
+      minCalls: settings.minCalls,
       faults: settings.faults,
     },
   );

@@ -98,6 +98,14 @@ test("the share of traces is a setting, and with none of them there is no Jaeger
   );
 });
 
+test("how many calls are always taken is a setting, which Envoy goes by too", () => {
+  expect(readSettings(undefined, {}).minCalls).toBe(32);
+  expect(readSettings(undefined, { OVERLOAD_MIN_CALLS: "500" }).minCalls).toBe(500);
+  for (const wrong of ["0", "1.5", "many"]) {
+    expect(() => readSettings(undefined, { OVERLOAD_MIN_CALLS: wrong })).toThrow("OVERLOAD_MIN_CALLS is wrong");
+  }
+});
+
 test("a public port that another program holds is named, with the variable that moves ours and a free port for it", async () => {
   const ports = (await pickPorts(6)) as [number, number, number, number, number, number];
   const server = createServer().listen(ports[3], "127.0.0.1");

@@ -39,6 +39,8 @@ export interface Settings {
   rateLimitScale: number;
   /** OVERLOAD_SHED: whether calls are refused when there are too many. */
   shed: boolean;
+  /** OVERLOAD_MIN_CALLS: how many calls a process always takes. */
+  minCalls: number;
   /** LB_POLICY: how Envoy deals calls out among the healthy instances. */
   lbPolicy: LbPolicy;
   /** Share of new traces that are kept, which Envoy decides as the first hop. 0: nobody makes any. */
@@ -67,12 +69,11 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
   if (!(sampleRatio >= 0 && sampleRatio <= 1)) {
     faults.push("OTEL_TRACES_SAMPLER_ARG is wrong: it must be a number from 0 to 1");
   }
-  const rateLimitScale = source.RATE_LIMIT_PRESET === "off" ? Infinity : Number(source.RATE_LIMIT_SCALE || 1);
-  if (!(rateLimitScale > 0)) faults.push("RATE_LIMIT_SCALE is wrong: it must be a number above 0");
   const lbPolicy = (source.LB_POLICY || "least_request").toUpperCase() as LbPolicy;
   if (!lbPolicies.includes(lbPolicy)) {
     faults.push("LB_POLICY is wrong: it must be least_request, round_robin or ip_hash");
   }
+  const limits = readLimits(source, faults);
   const beside = readBeside(profile, source, faults);
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return {
@@ -87,12 +88,25 @@ export function readSettings(wishedProfile?: string, source: NodeJS.ProcessEnv =
     },
     databasesGiven: databaseVariables().every((variable) => source[variable]),
     ...beside,
-    rateLimitScale,
-    shed: source.OVERLOAD_SHED !== "false",
+    ...limits,
     lbPolicy,
     sampleRatio,
     faults: source.MESH_FAULTS === "true",
   };
+}
+
+/** How much is let in. */
+function readLimits(
+  { RATE_LIMIT_PRESET, RATE_LIMIT_SCALE, OVERLOAD_SHED, OVERLOAD_MIN_CALLS }: NodeJS.ProcessEnv,
+  faults: string[],
+): Pick<Settings, "rateLimitScale" | "shed" | "minCalls"> {
+  const rateLimitScale = RATE_LIMIT_PRESET === "off" ? Infinity : Number(RATE_LIMIT_SCALE || 1);
+  if (!(rateLimitScale > 0)) faults.push("RATE_LIMIT_SCALE is wrong: it must be a number above 0");
+  const minCalls = Number(OVERLOAD_MIN_CALLS || 32);
+  if (!Number.isInteger(minCalls) || minCalls < 1 || minCalls > 100_000) {
+    faults.push("OVERLOAD_MIN_CALLS is wrong: it must be a whole number from 1 to 100000");
+  }
+  return { rateLimitScale, shed: OVERLOAD_SHED !== "false", minCalls };
 }
 
 /** What comes with a large profile, and with others when it is asked for. */

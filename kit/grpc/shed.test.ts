@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Health } from "#gen/grpc/health/v1/health_pb.js";
 import { ErrorReason } from "#gen/mesh/v1/error_reason_pb.js";
 import { Code } from "../errors.ts";
-import { shares } from "../overload/load-shed.ts";
+import { shares } from "../overload/priority.ts";
 import { createClient } from "./client.ts";
 import { forwarder } from "./raw-client.ts";
 import { service } from "./server.ts";

@@ -8,13 +8,10 @@ import { ServiceError } from "../errors.ts";
 import { timeoutOf } from "../grpc/policy.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import { ConcurrencyLimit, type ConcurrencyLimitOptions } from "./concurrency-limit.ts";
-import type { Priority } from "./priority.ts";
+import { type Priority, shares } from "./priority.ts";
 
 const log = logger("overload");
 const refusals = counter("taskmesh.overload.shed_calls");
-
-/** Up to which share of the limit calls of each priority are taken: the rest of it is for those that matter more. */
-export const shares: Readonly<Record<Priority, number>> = { urgent: 1, write: 0.9, read: 0.8, background: 0.5 };
 
 const retryAfterMs = 1_000;
 /** After so long without a refusal, the next one is told of again. */

@@ -7,6 +7,9 @@ import { policyOf } from "../grpc/policy.ts";
 export const priorities = ["urgent", "write", "read", "background"] as const;
 export type Priority = (typeof priorities)[number];
 
+/** Up to which share of a limit calls of each priority are taken: the rest of it is for those that matter more. */
+export const shares: Readonly<Record<Priority, number>> = { urgent: 1, write: 0.9, read: 0.8, background: 0.5 };
+
 /** Tells a service on whose behalf a process of the mesh calls; the edge takes it from strangers. */
 export const priorityHeader = "x-mesh-priority";
 

@@ -123,6 +123,37 @@ test("when the gateway takes everything again, so does Envoy", async () => {
   await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
 });
 
+test("of a gateway that answers nothing only the first few wait, the others are refused at once; when it answers, all come", async () => {
+  const gate = Promise.withResolvers<void>();
+  mesh.gatewayGrpc.held = gate.promise;
+  const answers: number[] = [];
+  const ask = async (path = "") => answers.push((await grpc(mesh.edge, path)).grpcStatus);
+  const crowd = Array.from({ length: 400 }, () => ask(read));
+  // A fifth of the room is kept for changes, and none is needed for what is urgent.
+  await expect.poll(() => answers.length + mesh.gatewayGrpc.seen.length, { timeout: 10_000 }).toBe(crowd.length);
+  expect(answers.length).toBeGreaterThan(crowd.length / 2);
+  expect(new Set(answers)).toEqual(new Set([8]));
+  expect(mesh.gatewayGrpc.seen.length).toBeGreaterThanOrEqual(100);
+  const urgent = ask(alert.path);
+  await expect.poll(() => mesh.gatewayGrpc.seen.at(-1)?.path).toBe(alert.path);
+  gate.resolve();
+  await Promise.all([...crowd, urgent]);
+  const isWell = async () => (await throughOf(() => grpc(mesh.edge, read as string), mesh.gatewayGrpc)).came === calls;
+  await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
+});
+
+test("who asks slowly takes nobody's place", async () => {
+  const gate = Promise.withResolvers<void>();
+  mesh.gatewayGrpc.held = gate.promise;
+  const slow = Array.from({ length: 300 }, () => grpc(mesh.edge, read as string));
+  await expect.poll(() => mesh.gatewayGrpc.seen.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(100);
+  mesh.gatewayGrpc.held = undefined;
+  const isWell = async () => (await throughOf(() => grpc(mesh.edge, read as string), mesh.gatewayGrpc)).came === calls;
+  await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
+  gate.resolve();
+  await Promise.all(slow);
+});
+
 test("without the filter every call comes to the gateway", async () => {
   await mesh.stop();
   mesh = await startMesh({ shed: false });
