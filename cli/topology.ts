@@ -19,6 +19,8 @@ export interface ProcessRow {
   entry: string;
   /** Speaks gRPC to others, and so loads telemetry first and has an identity; the development mail server does not. */
   member: boolean;
+  /** Whether the others go before it when there is more to do than processors can: nobody waits for its answer. */
+  background?: boolean;
   /** What must be ready before it starts. It stops before they do. */
   after: readonly UnitName[];
   /** Whom it calls once it runs. It stops before they do, too. */
@@ -131,6 +133,7 @@ export const processes: Readonly<Record<ProcessName, ProcessRow>> = {
     title: "consumers of events",
     entry: "consumers/main.ts",
     member: true,
+    background: true,
     after: [...parts, "mail"],
     calls: ["envoy", "auth", "user", "task", "notification"],
     ports: { admin: "ADMIN_PORT" },

@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../user-error.ts";
+import { runInBackground } from "./background.ts";
 import type { ProcessSpec } from "./process-spec.ts";
 
 const inherited = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "LD_LIBRARY_PATH"];
@@ -30,6 +31,7 @@ export async function startChild(spec: ProcessSpec): Promise<Child> {
   if (child.pid === undefined) {
     throw new UserError(`${spec.name} cannot be started (${await ended}): ${spec.command}`);
   }
+  if (spec.background) runInBackground(child.pid);
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return { pid: child.pid, ended, hasEnded, stop: () => stopChild(child, ended, spec) };
 }

@@ -7,6 +7,8 @@ export type ProcessSpec = {
   /** The whole environment of the program, except PATH, HOME, TMPDIR, LANG and TZ, which it inherits. */
   env: Readonly<Record<string, string>>;
   cwd?: string;
+  /** Whether others go before it when there is more to do than processors can. */
+  background?: boolean;
   /** The account to run it as, when it may not run as ours. */
   account?: Account;
   logFile: string;

@@ -29,6 +29,7 @@ export function specOf(
       ...version.env,
     },
     cwd: version.folder,
+    ...(row.background && { background: true }),
     logFile: join(home.logs, `${instance}.log`),
     stopSignal: "SIGTERM",
     // Notice, draining and closing at their longest; a process without calls under way is gone in a second.

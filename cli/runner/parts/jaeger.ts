@@ -75,6 +75,7 @@ export async function describe(program: Program, options: JaegerOptions): Promis
     command: program.path,
     args: ["--config", `file:${configFile}`],
     env: { GOMEMLIMIT: "512MiB", GOMAXPROCS: "1" },
+    background: true,
     logFile: options.logFile,
     stopSignal: "SIGTERM",
     stopGrace: 10_000,

@@ -69,6 +69,7 @@ export async function describe(program: Program, options: PrometheusOptions): Pr
     ],
     // The limit of memory is a soft one: nearing it, Go collects more often.
     env: { GOMAXPROCS: "1", GOMEMLIMIT: "192MiB" },
+    background: true,
     logFile: options.logFile,
     stopSignal: "SIGTERM",
     stopGrace: 10_000,
