@@ -8,7 +8,7 @@ import { endedBetween, type Finding, type Size, type Stage } from "./away/stage.
 import { LeanHttpClient } from "./lean-http.ts";
 
 const ramp = [8, 16, 32];
-const rampSeconds = 3;
+const rampSeconds = 5;
 /** Not measured: code that runs for the first time is slow, and a peak that is too low would flatter. */
 const warmUpSeconds = 5;
 const times = 3;
@@ -24,14 +24,15 @@ export async function overload(stage: Stage, { seconds, patienceMs = 60_000 }: S
   const calls = new Calls(client, ann.token, taskId);
   const ended = await stage.restarts();
   try {
-    await rightOf(calls, { callers: 16, seconds: warmUpSeconds, kindOf: mixed });
+    const behind = async () =>
+      (await stage.metric("consumers", "taskmesh_consumer_lag")) + (await stage.metric("task", "taskmesh_outbox_lag"));
+    const consumed = () =>
+      until("the events to be consumed", async () => (await behind()) === 0, { timeoutMs: patienceMs });
+    await rightOf(calls, { callers: 16, seconds: warmUpSeconds, kindOf: mixed }, consumed);
     const peaks = { write: 0, import: 0, read: 0 };
-    for (const kind of Object.keys(peaks) as Kind[]) peaks[kind] = await capacityOf(calls, kind);
+    for (const kind of Object.keys(peaks) as Kind[]) peaks[kind] = await capacityOf(calls, kind, consumed);
     // Of a second, a call of a kind takes as much as it is of what could be done of that kind alone.
     const peak = kinds.length / sum(kinds.map((kind) => 1 / peaks[kind]));
-    // Events of the changes so far are still being consumed, which is work of before.
-    const backlog = () => stage.metric("consumers", "taskmesh_consumer_lag");
-    await until("the events to be consumed", async () => (await backlog()) === 0, { timeoutMs: patienceMs });
     const heaps = await heapsOf(stage);
     const most = watchHeaps(stage, heaps);
     const offered = Math.ceil(peak * times);
@@ -131,10 +132,10 @@ class Calls {
 }
 
 /** The most right answers of a kind a second that callers get of whom each asks again when it was answered. */
-async function capacityOf(calls: Calls, kind: Kind): Promise<number> {
+async function capacityOf(calls: Calls, kind: Kind, consumed: () => Promise<unknown>): Promise<number> {
   let most = 0;
   for (const callers of ramp) {
-    most = Math.max(most, await rightOf(calls, { callers, seconds: rampSeconds, kindOf: () => kind }));
+    most = Math.max(most, await rightOf(calls, { callers, seconds: rampSeconds, kindOf: () => kind }, consumed));
   }
   return most;
 }
@@ -145,8 +146,12 @@ interface Crowd {
   kindOf(index: number): Kind;
 }
 
-/** Right answers a second. */
-async function rightOf(calls: Calls, { callers, seconds, kindOf }: Crowd): Promise<number> {
+/** Right answers a second, where a second is also one in which their events are consumed: that is work of theirs. */
+async function rightOf(
+  calls: Calls,
+  { callers, seconds, kindOf }: Crowd,
+  consumed: () => Promise<unknown>,
+): Promise<number> {
   const begin = performance.now();
   let right = 0;
   const ask = async (first: number) => {
@@ -155,6 +160,7 @@ async function rightOf(calls: Calls, { callers, seconds, kindOf }: Crowd): Promi
     }
   };
   await Promise.all(Array.from({ length: callers }, (_, index) => ask(index)));
+  await consumed();
   return (right * 1000) / (performance.now() - begin);
 }
 
@@ -180,10 +186,10 @@ async function heapsOf(stage: Stage): Promise<Heaps> {
   return Object.fromEntries(await Promise.all(heaps));
 }
 
-/** Looks at the heaps every second until it is asked for the greatest growth of any of them. */
+/** Looks at the heaps now and then, for a page of metrics is work too, until it is asked for the greatest growth of any of them. */
 function watchHeaps(stage: Stage, before: Heaps): () => Promise<number> {
   const looks: Promise<Heaps>[] = [];
-  const timer = setInterval(() => looks.push(heapsOf(stage)), 1_000);
+  const timer = setInterval(() => looks.push(heapsOf(stage)), 5_000);
   return async () => {
     clearInterval(timer);
     await delay(0);
