@@ -3,6 +3,7 @@ import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "#gen/google/rpc/status_pb.js";
 import { Code } from "#kit/errors.ts";
+import { firstTimes } from "#kit/overload/concurrency-limit.ts";
 import { type Priority, shares, shedHeader } from "#kit/overload/priority.ts";
 import { extension, type Json } from "./json.ts";
 import type { Settings } from "./options.ts";
@@ -17,8 +18,8 @@ const filterName = "envoy.filters.http.lua";
  * than it takes, and refuses the rest by chance. Where the gateway refuses nothing of a priority, neither does this.
  *
  * That goes by answers. For a gateway that gives none just now, no more wait than it has taken lately, and a few for the
- * beginning. Who waits counts for less the longer it lasts, so nobody holds a place: a bound on requests under way would be
- * used up by whoever sends a body, or reads an answer, slowly.
+ * beginning. A call waits from when all of it was sent, and counts for less the longer it does, so nobody holds a place:
+ * a bound on requests under way would be used up by whoever sends a body, or reads an answer, slowly.
  */
 export function throttle({ shed, minCalls }: Settings): Json[] {
   if (!shed) return [];
@@ -42,8 +43,6 @@ export const isThrottled: Json = {
 
 /** A short body is read before it is refused: over HTTP/1.1 an answer that comes earlier ends the connection. In bytes. */
 const longestBody = 16 * 1024;
-/** How many may wait before it is known how fast answers come, in times of what a process always takes. */
-const firstTimes = 4;
 const message = "the server has too much to do; try again in a second";
 
 /** The same as the gateway says to gRPC. */
@@ -94,21 +93,25 @@ local function is_lucky(class)
   return math.random() * (class.asked + 1) >= class.asked - spare * class.taken - few
 end
 
+local function send(handle)
+  local own = handle:streamInfo():dynamicMetadata()
+  own:set("${filterName}", "sent", true)
+  for _ in handle:bodyChunks() do end
+  local now = handle:timestamp()
+  bring(all, now)
+  all.waiting = all.waiting + 1
+  own:set("${filterName}", "at", now)
+end
+
 function envoy_on_request(handle)
   local priority = handle:metadata():get("priority")
   if priority == nil then return end
   local now = handle:timestamp()
   local class = class_of(priority, now)
   bring(all, now)
-  local enters = has_room(priority)
-  if enters and not is_lucky(class) then
+  if has_room(priority) then
+    if is_lucky(class) then return send(handle) end
     class.asked = class.asked + 1
-    enters = false
-  end
-  if enters then
-    all.waiting = all.waiting + 1
-    handle:streamInfo():dynamicMetadata():set("${filterName}", "at", now)
-    return
   end
   local length = tonumber(handle:headers():get("content-length") or 0) or 0
   if length > 0 and length <= ${longestBody} then handle:body() end
@@ -122,10 +125,10 @@ end
 
 function envoy_on_response(handle)
   local own = handle:streamInfo():dynamicMetadata():get("${filterName}")
-  if own == nil or own["at"] == nil then return end
+  if own == nil or not own["sent"] then return end
   local now = handle:timestamp()
   bring(all, now)
-  all.waiting = math.max(0, all.waiting - math.exp((own["at"] - now) / window))
+  if own["at"] ~= nil then all.waiting = math.max(0, all.waiting - math.exp((own["at"] - now) / window)) end
   local class = class_of(handle:metadata():get("priority"), now)
   class.asked = class.asked + 1
   if handle:headers():get("${shedHeader}") == nil then

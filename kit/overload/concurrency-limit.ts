@@ -3,8 +3,9 @@ import { performance } from "node:perf_hooks";
 const lookMs = 20;
 const windowMs = 100;
 const longestWindowMs = 1_000;
+/** Before anything is known, so many times what is always taken: what comes all at once must not stand in a queue for long. */
+export const firstTimes = 8;
 /** It falls to half at most at a time: a short stall is no change of what can be done. */
-const firstTimes = 8;
 const deepestCut = 0.5;
 const slightestCut = 0.9;
 /** Fewer answers than this say nothing about all of them. */
@@ -49,7 +50,6 @@ export class ConcurrencyLimit {
     this.#limit = this.#first;
   }
 
-  /** Before anything is known: what comes all at once must not stand in a queue for long. */
   get #first(): number {
     return Math.min(this.#options.max, this.#options.min * firstTimes);
   }

@@ -4,7 +4,7 @@ import { startMesh, type TestMesh } from "./mesh.ts";
 // Half the rates: enough to see what goes through at once. A bucket holds ten seconds' worth.
 let mesh: TestMesh;
 beforeAll(async () => {
-  mesh = await startMesh({ rateLimitScale: 0.5 });
+  mesh = await startMesh({ rateLimitScale: 0.5, shed: false });
 });
 afterAll(() => mesh.stop());
 
