@@ -54,6 +54,8 @@ export interface InstanceRow {
   errors?: number;
   /** How many partitions it owns. */
   partitions?: number;
+  /** How many streams and sockets are open at it. */
+  streams?: number;
 }
 
 export interface PartitionRow {
@@ -84,11 +86,13 @@ export interface GroupRow {
   topics: TopicRow[];
 }
 
-export interface OutboxRow {
-  service: string;
-  /** The instance whose relay sends. */
+/** Work that one instance does for all. */
+export interface LeaderRow {
+  /** "outbox of task", "reminders". */
+  work: string;
+  /** The instance that does it. */
   leader?: string;
-  /** Of the oldest event that is not sent. */
+  /** How long the oldest waits: an event that is not sent, a reminder that is due. */
   ageSeconds: number;
   rate: number;
 }
@@ -103,7 +107,7 @@ export interface Picture {
   methods: Method[];
   instances: InstanceRow[];
   groups: GroupRow[];
-  outboxes: OutboxRow[];
+  leaders: LeaderRow[];
   /** Calls refused by each rate limit, per second and since the gateways started. */
   limits: { limit: string; rate: number; total: number }[];
   /** What did not answer: one line each. */

@@ -2,7 +2,7 @@ import type { Sample } from "../metrics/parse.ts";
 import { select, total } from "../metrics/rates.ts";
 import { groupId, handled, ratesOf, services } from "./edges.ts";
 import { byNumber } from "./groups.ts";
-import type { GroupRow, InstanceRow, OutboxRow, Picture, Place } from "./picture.ts";
+import type { GroupRow, InstanceRow, LeaderRow, Picture, Place } from "./picture.ts";
 import { envoy, type Readings } from "./readings.ts";
 import { httpFlow, rpcFlow, seriesOf } from "./series.ts";
 import type { SourceInstance } from "./source.ts";
@@ -44,6 +44,7 @@ function rowOf(instance: SourceInstance, readings: Readings, partitions: number 
     loopDelay: lastOf(now, seriesOf("nodejs.eventloop.delay.p99")),
     ...(rates === undefined ? {} : workOf(unit, rates)),
     ...(unit === "consumers" && { partitions: partitions ?? 0 }),
+    ...(unit === "gateway" && now && { streams: total(now, seriesOf("taskmesh.gateway.streams")) }),
   };
 }
 
@@ -87,21 +88,45 @@ export function placesOf(readings: Readings, groups: readonly GroupRow[]): Place
   ];
 }
 
-/** What waits to be published, by service: its age is that of the instance whose relay is the active one. */
-export function outboxesOf(readings: Readings): OutboxRow[] {
-  const [age, leads] = [seriesOf("taskmesh.outbox.lag"), seriesOf("taskmesh.outbox.leader")];
-  return [...services, "consumers"].flatMap((service) => {
-    const own = readings.instances.filter(({ unit }) => unit === service);
-    const pages = own.map(({ name }) => ({ name, now: readings.now.get(name) }));
-    if (!pages.some(({ now }) => lastOf(now, leads) !== undefined)) return [];
-    const leader = pages.find(({ now }) => lastOf(now, leads) === 1);
-    return {
-      service,
-      ...(leader && { leader: leader.name }),
-      ageSeconds: Math.max(0, ...pages.map(({ now }) => lastOf(now, age) ?? 0)),
-      rate: total(ratesOf(readings, service), seriesOf("taskmesh.outbox.sent")),
-    };
-  });
+/** What one instance of each unit does for all: the outboxes, and the reminders. */
+export function leadersOf(readings: Readings): LeaderRow[] {
+  return [
+    ...[...services, "consumers"].map((unit) => leaderOf(readings, { unit, work: `outbox of ${unit}`, ...outbox })),
+    leaderOf(readings, { unit: "consumers", work: "reminders", ...reminders }),
+  ].filter((row) => row !== undefined);
+}
+
+interface Lead {
+  unit: string;
+  work: string;
+  leads: string;
+  age: string;
+  done: string;
+}
+
+const outbox = {
+  leads: seriesOf("taskmesh.outbox.leader"),
+  age: seriesOf("taskmesh.outbox.lag"),
+  done: seriesOf("taskmesh.outbox.sent"),
+};
+const reminders = {
+  leads: seriesOf("taskmesh.scheduler.leader"),
+  age: seriesOf("taskmesh.scheduler.lag"),
+  done: seriesOf("taskmesh.scheduler.fired"),
+};
+
+/** Undefined where no instance has to do with it. */
+function leaderOf(readings: Readings, { unit, work, leads, age, done }: Lead): LeaderRow | undefined {
+  const own = readings.instances.filter((instance) => instance.unit === unit);
+  const pages = own.map(({ name }) => ({ name, now: readings.now.get(name) }));
+  if (!pages.some(({ now }) => lastOf(now, leads) !== undefined)) return undefined;
+  const leader = pages.find(({ now }) => lastOf(now, leads) === 1);
+  return {
+    work,
+    ...(leader && { leader: leader.name }),
+    ageSeconds: Math.max(0, ...pages.map(({ now }) => lastOf(now, age) ?? 0)),
+    rate: total(ratesOf(readings, unit), done),
+  };
 }
 
 /** What each limit refused. */

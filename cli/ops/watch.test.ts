@@ -164,9 +164,9 @@ describe("a picture", () => {
     pages.set("/task-1", "taskmesh_outbox_leader 1\ntaskmesh_outbox_lag 2.5");
     lags = async () => Promise.reject(new Error("away"));
     const watch = watchOf([instance("task-1", "task"), instance("auth-1", "auth")]);
-    const { faults, outboxes } = await watch.once();
+    const { faults, leaders } = await watch.once();
     expect(faults).toEqual(["auth-1: answered 404"]);
-    expect(outboxes).toEqual([{ service: "task", leader: "task-1", ageSeconds: 2.5, rate: 0 }]);
+    expect(leaders).toEqual([{ work: "outbox of task", leader: "task-1", ageSeconds: 2.5, rate: 0 }]);
   });
 
   test("calls instances as they call themselves, unless two say the same", async () => {

@@ -4,7 +4,7 @@ import { edgesOf, groupsSeen, methodsOf } from "./edges.ts";
 import { groupsOf } from "./groups.ts";
 import type { Picture } from "./picture.ts";
 import { ReadingHistory, type Readings } from "./readings.ts";
-import { instancesOf, limitsOf, outboxesOf, placesOf, unhealthyClusters } from "./rows.ts";
+import { instancesOf, leadersOf, limitsOf, placesOf, unhealthyClusters } from "./rows.ts";
 import type { LagSource, Source } from "./source.ts";
 
 export interface WatchOptions {
@@ -143,7 +143,7 @@ function pictureOf(readings: Readings, lags: readonly GroupLag[], faults: string
     methods: methodsOf(readings),
     instances: instancesOf(readings, groups),
     groups,
-    outboxes: outboxesOf(readings),
+    leaders: leadersOf(readings),
     limits: limitsOf(readings),
     faults: [...readings.faults, ...unhealthyClusters(readings), ...faults],
   };

@@ -43,7 +43,7 @@ const picture: Picture = {
       ],
     },
   ],
-  outboxes: [{ service: "task", ageSeconds: 3, rate: 1 }],
+  leaders: [{ work: "outbox of task", ageSeconds: 3, rate: 1 }],
   limits: [],
   faults: ["kafka: no answer"],
 };
@@ -60,7 +60,7 @@ describe("pictureLines", () => {
     expect(text).toMatch(/task\.events\.v1 +a\? {2}lag 4/);
     expect(text).toContain("a consumers-1  ? nobody");
     expect(text).toMatch(/task-1 +restarting/);
-    expect(text).toMatch(/task +nobody +3\.0s/);
+    expect(text).toMatch(/outbox of task +nobody +3\.0s/);
     expect(text).toContain("kafka: no answer");
   });
 

@@ -12,7 +12,7 @@ export function pictureLines(picture: Picture, { width, ink }: { width: number; 
     headed("HOPS", columnLines(hopsOf(picture), hopColumns(picture, ink), width), ink),
     groupLines(picture, width, ink),
     headed("INSTANCES", columnLines(picture.instances, instanceColumns(picture, ink), width), ink),
-    headed("OUTBOXES", outboxLines(picture, width, ink), ink),
+    headed("LEADERS", leaderLines(picture, width, ink), ink),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ["", ...lines]));
 }
@@ -112,16 +112,17 @@ function instanceColumns({ time: now }: Picture, ink: Ink): Column<InstanceRow>[
       paint: badIf(ink, ({ errors }) => (errors ?? 0) > 0),
     },
     { title: "parts", show: ({ partitions }) => String(partitions ?? "-"), number: true, spare: 4 },
+    { title: "streams", show: ({ streams }) => String(streams ?? "-"), number: true, spare: 5 },
   ];
 }
 
-function outboxLines({ outboxes }: Picture, width: number, ink: Ink): string[] {
-  if (outboxes.length === 0) return [];
+function leaderLines({ leaders }: Picture, width: number, ink: Ink): string[] {
+  if (leaders.length === 0) return [];
   return columnLines(
-    outboxes,
+    leaders,
     [
-      { title: "of", show: ({ service }) => service },
-      { title: "sent by", show: ({ leader }) => leader ?? "nobody", paint: badIf(ink, ({ leader }) => !leader) },
+      { title: "what", show: ({ work }) => work },
+      { title: "done by", show: ({ leader }) => leader ?? "nobody", paint: badIf(ink, ({ leader }) => !leader) },
       {
         title: "oldest waits",
         show: ({ ageSeconds }) => (ageSeconds > 0 ? time(ageSeconds) : "0"),

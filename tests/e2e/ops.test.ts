@@ -99,7 +99,9 @@ describe("the picture", () => {
     expect(edgeOf(seen, "clients", "edge")?.refused).toBeGreaterThan(0);
     expect(edgeOf(seen, "mesh", "notification")?.errors).toBe(0);
     expect(seen.instances.find(({ name }) => name === "task-1")).toMatchObject({ status: "ready", restarts: 0 });
-    expect(seen.outboxes.find(({ service }) => service === "task")?.leader).toBe("task-1");
+    expect(seen.leaders.find(({ work }) => work === "outbox of task")?.leader).toBe("task-1");
+    expect(seen.leaders.find(({ work }) => work === "reminders")?.leader).toBe("consumers-1");
+    expect(seen.instances.find(({ name }) => name === "gateway-1")?.streams).toBeGreaterThanOrEqual(0);
   });
 
   test("shows an error as one, on the hops that saw it", async () => {
@@ -277,7 +279,7 @@ describe("only operators", () => {
 
 test("`mesh top --once` is one picture in 80 columns, without colours where nobody sees them", async () => {
   const text = await mesh.cli("top", "--once");
-  for (const title of ["HOPS", "GROUPS", "INSTANCES", "OUTBOXES"]) expect(text).toContain(`\n${title}\n`);
+  for (const title of ["HOPS", "GROUPS", "INSTANCES", "LEADERS"]) expect(text).toContain(`\n${title}\n`);
   expect(text).toMatch(/task\.events\.v1 +a{12}\n/);
   expect(text).not.toContain("\u001b");
 });

@@ -2,7 +2,7 @@ import { byId, element, keep, setText } from "./elements.js";
 import { rate, seconds } from "./format.js";
 import { showOwnership } from "./ownership.js";
 import { openSearch } from "./search.js";
-import { showEdges, showInstances, showLimits, showMethods, showOutboxes } from "./tables.js";
+import { showEdges, showInstances, showLeaders, showLimits, showMethods } from "./tables.js";
 import { showTopology } from "./topology.js";
 import { showTrace } from "./waterfall.js";
 
@@ -71,7 +71,7 @@ function draw() {
   if (moves.length > 0) setText(byId("news"), moves.join("; "));
   showInstances(byId("instances"), latest);
   showMethods(byId("methods"), latest);
-  showOutboxes(byId("outboxes"), latest);
+  showLeaders(byId("leaders"), latest);
   showLimits(byId("limits"), latest);
 }
 
@@ -85,9 +85,10 @@ function showFaults(faults) {
   );
 }
 
-function showTiles({ edges, groups, outboxes, limits, instances }) {
+function showTiles({ edges, groups, leaders, limits, instances }) {
   const door = edges.find(({ from }) => from === "clients") ?? { rate: 0, errors: 0 };
   const lag = groups.reduce((sum, group) => sum + group.lag, 0);
+  const outboxes = leaders.filter(({ work }) => work.startsWith("outbox"));
   const age = Math.max(0, ...outboxes.map(({ ageSeconds }) => ageSeconds));
   const refused = limits.reduce((sum, limit) => sum + limit.rate, 0);
   const ready = instances.filter(({ status }) => status === "ready").length;

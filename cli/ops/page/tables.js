@@ -113,6 +113,7 @@ export function showInstances(table, { instances, time }) {
         state: (row) => bad(row.errors),
       },
       { title: "partitions", number, show: ({ partitions }) => String(partitions ?? "–") },
+      { title: "streams", number, show: ({ streams }) => String(streams ?? "–") },
       { title: "ended last by", show: ({ fault }) => fault ?? "" },
     ],
     rows: instances,
@@ -120,13 +121,13 @@ export function showInstances(table, { instances, time }) {
   });
 }
 
-export function showOutboxes(table, { outboxes }) {
+export function showLeaders(table, { leaders }) {
   showTable(table, {
-    caption: "Events that wait to be published",
+    caption: "What one instance does for all",
     columns: [
-      { title: "outbox of", show: ({ service }) => service },
+      { title: "what", show: ({ work }) => work },
       {
-        title: "sent by",
+        title: "done by",
         show: ({ leader }) => leader ?? "nobody",
         state: ({ leader }) => leader === undefined && "bad",
       },
@@ -138,8 +139,8 @@ export function showOutboxes(table, { outboxes }) {
       },
       { title: "per second", number, show: (row) => rate(row.rate) },
     ],
-    rows: outboxes,
-    keyOf: ({ service }) => service,
+    rows: leaders,
+    keyOf: ({ work }) => work,
   });
 }
 
