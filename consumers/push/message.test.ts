@@ -62,9 +62,11 @@ it("a topic is one that RFC 8030 allows, and the same for the same notification 
   expect(topicOf(notification({ notificationId: one }))).not.toBe(topicOf(notification({ notificationId: other })));
 });
 
-it("what threatens an account wakes a device, what only changed does not", () => {
+it("what cannot wait wakes a device, what only changed does not", () => {
   const urgency = (type: NotificationType) => urgencyOf(notification({ type }));
   expect(urgency(NotificationType.SESSION_COMPROMISED)).toBe("high");
+  expect(urgency(NotificationType.ALERT_RAISED)).toBe("high");
+  expect(urgency(NotificationType.TASK_REMINDER)).toBe("high");
   expect(urgency(NotificationType.TASK_ASSIGNED)).toBe("normal");
   expect(urgency(NotificationType.TASK_UPDATED)).toBe("low");
 });

@@ -51,6 +51,8 @@ const urgencies: Partial<Record<NotificationType, Urgency>> = {
   [NotificationType.TASK_COMPLETED]: "low",
   [NotificationType.TASK_DELETED]: "low",
   [NotificationType.SESSION_COMPROMISED]: "high",
+  [NotificationType.TASK_REMINDER]: "high",
+  [NotificationType.ALERT_RAISED]: "high",
 };
 
 export function urgencyOf({ type }: Pick<Notification, "type">): Urgency {
