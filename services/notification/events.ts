@@ -73,7 +73,8 @@ function deliveryRequested(delivery: RequestedDelivery, topic: string): Outgoing
   };
   return {
     topic,
-    key: recipientId,
+    // What waits for one webhook holds back none of the same person's others.
+    key: webhookId ?? recipientId,
     eventId,
     type: "notification.v1.DeliveryRequested",
     sequence,

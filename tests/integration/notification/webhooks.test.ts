@@ -154,6 +154,29 @@ describe("a webhook", () => {
     expect(await stateOf(webhookId)).toMatchObject({ state: Webhook_State.ENABLED, failureCount: 0 });
   });
 
+  it("that does not take its messages holds back no other of the same person", async () => {
+    const silent = await startSink();
+    const gate = Promise.withResolvers<number>();
+    try {
+      silent.answer = () => gate.promise;
+      const stuck = await createWebhook({ url: silent.url });
+      const well = await createWebhook();
+      await hear(3);
+      await until("the other to have all", async () => {
+        const deliveries = await deliveriesOf(well.webhookId);
+        return deliveries.length === 3 && deliveries.every(({ state }) => state === WebhookDelivery_State.SENT);
+      });
+      expect((await deliveriesOf(stuck.webhookId)).map(({ state }) => state)).toEqual(
+        Array(3).fill(WebhookDelivery_State.QUEUED),
+      );
+      gate.resolve(204);
+      await ended(stuck.webhookId, 3);
+    } finally {
+      gate.resolve(204);
+      await silent.close();
+    }
+  });
+
   it("is signed with both secrets for a while after a rotation", async () => {
     const { webhookId, secret } = await createWebhook();
     const { secret: newer } = (await ask("rotateWebhookSecret", { webhookId })) as unknown as { secret: string };
