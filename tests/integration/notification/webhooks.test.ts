@@ -166,9 +166,8 @@ describe("a webhook", () => {
         const deliveries = await deliveriesOf(well.webhookId);
         return deliveries.length === 3 && deliveries.every(({ state }) => state === WebhookDelivery_State.SENT);
       });
-      expect((await deliveriesOf(stuck.webhookId)).map(({ state }) => state)).toEqual(
-        Array(3).fill(WebhookDelivery_State.QUEUED),
-      );
+      const waiting = (await deliveriesOf(stuck.webhookId)).filter(({ state }) => state < WebhookDelivery_State.SENT);
+      expect(waiting).toHaveLength(3);
       gate.resolve(204);
       await ended(stuck.webhookId, 3);
     } finally {
