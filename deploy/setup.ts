@@ -1,4 +1,5 @@
 import { env, readEnv } from "#kit/env.ts";
+import { overloadEnvironment } from "#kit/overload/config.ts";
 import { writeEnvoyConfig } from "../envoy/config.ts";
 import { localHealth } from "../envoy/options.ts";
 import { envoyOptions } from "./compose/envoy.ts";
@@ -11,8 +12,8 @@ const { preset, scale, servers, shed, minCalls, tls } = readEnv({
   preset: env.string("RATE_LIMIT_PRESET", { default: "standard" }),
   scale: env.positive("RATE_LIMIT_SCALE", { default: 1 }),
   servers: env.choice("DATABASE_SERVERS", ["one", "each"], { default: "one" }),
-  shed: env.boolean("OVERLOAD_SHED", { default: true }),
-  minCalls: env.integer("OVERLOAD_MIN_CALLS", { default: 32, min: 1, max: 100_000 }),
+  shed: overloadEnvironment.overloadShed,
+  minCalls: overloadEnvironment.overloadMinCalls,
   tls: env.boolean("EDGE_TLS", { default: false }),
 });
 handOutKeys(servers === "each" ? serverPerDatabase : oneServer);

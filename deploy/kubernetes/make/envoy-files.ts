@@ -1,4 +1,5 @@
 import { env, readEnv } from "#kit/env.ts";
+import { overloadEnvironment } from "#kit/overload/config.ts";
 import type { LbPolicy } from "../../../envoy/balancing.ts";
 import { writeEnvoyConfig } from "../../../envoy/config.ts";
 import { envoyOptions } from "../../compose/envoy.ts";
@@ -9,8 +10,8 @@ const { tls, preset, scale, shed, minCalls, policy } = readEnv({
   preset: env.string("RATE_LIMIT_PRESET", { default: "standard" }),
   policy: env.choice("LB_POLICY", ["least_request", "round_robin", "ip_hash"], { default: "least_request" }),
   scale: env.positive("RATE_LIMIT_SCALE", { default: 1 }),
-  shed: env.boolean("OVERLOAD_SHED", { default: true }),
-  minCalls: env.integer("OVERLOAD_MIN_CALLS", { default: 32, min: 1, max: 100_000 }),
+  shed: overloadEnvironment.overloadShed,
+  minCalls: overloadEnvironment.overloadMinCalls,
 });
 await writeEnvoyConfig({
   ...envoyOptions({ tls }),
