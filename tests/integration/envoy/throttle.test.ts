@@ -39,6 +39,11 @@ async function throughOf<T>(ask: () => Promise<T>, upstream: { seen: unknown[] }
   return { came: upstream.seen.length - before, ...(own !== undefined && { own }) };
 }
 
+async function untilAllCome(ask: () => Promise<unknown>, upstream: { seen: unknown[] }): Promise<void> {
+  const isWell = async () => (await throughOf(ask, upstream)).came === calls;
+  await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
+}
+
 describe("while the gateway has too much to do", () => {
   test("most of what it would refuse is refused before it, by REST as a problem that says when to come back", async () => {
     mesh.gatewayHttp.sheds = () => true;
@@ -116,11 +121,7 @@ test("when the gateway takes everything again, so does Envoy", async () => {
   mesh.gatewayHttp.sheds = () => true;
   await throughOf(() => http(mesh.edge, "/v1/tasks/1"), mesh.gatewayHttp);
   mesh.gatewayHttp.sheds = undefined;
-  const isWell = async () => {
-    const { came } = await throughOf(() => http(mesh.edge, "/v1/tasks/1"), mesh.gatewayHttp);
-    return came === calls;
-  };
-  await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
+  await untilAllCome(() => http(mesh.edge, "/v1/tasks/1"), mesh.gatewayHttp);
 });
 
 test("of a gateway that answers nothing only the first few wait, the others are refused at once; when it answers, all come", async () => {
@@ -138,8 +139,7 @@ test("of a gateway that answers nothing only the first few wait, the others are 
   await expect.poll(() => mesh.gatewayGrpc.seen.at(-1)?.path).toBe(alert.path);
   gate.resolve();
   await Promise.all([...crowd, urgent]);
-  const isWell = async () => (await throughOf(() => grpc(mesh.edge, read as string), mesh.gatewayGrpc)).came === calls;
-  await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
+  await untilAllCome(() => grpc(mesh.edge, read as string), mesh.gatewayGrpc);
 });
 
 test("who asks slowly takes nobody's place", async () => {
@@ -148,8 +148,7 @@ test("who asks slowly takes nobody's place", async () => {
   const slow = Array.from({ length: 400 }, () => grpc(mesh.edge, read as string));
   await expect.poll(() => mesh.gatewayGrpc.seen.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(200);
   mesh.gatewayGrpc.held = undefined;
-  const isWell = async () => (await throughOf(() => grpc(mesh.edge, read as string), mesh.gatewayGrpc)).came === calls;
-  await expect.poll(isWell, { timeout: 20_000 }).toBe(true);
+  await untilAllCome(() => grpc(mesh.edge, read as string), mesh.gatewayGrpc);
   gate.resolve();
   await Promise.all(slow);
 });
